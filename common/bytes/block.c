@@ -1,0 +1,60 @@
+#include <stdlib.h>
+
+#include "common/base/freelist.h"
+#include "common/base/panic.h"
+#include "common/bytes/block.h"
+
+/* Spare blocks wait here for the next turn of the loop; 64 are 1 MB a thread. */
+static _Thread_local struct freelist spare = {
+    .size = sizeof(struct block) + BLOCK_SIZE,
+    .ceiling = 64,
+};
+
+struct block *block_create(size_t size)
+{
+    struct block *block;
+
+    if (size <= BLOCK_SIZE) {
+        size = BLOCK_SIZE;
+        block = freelist_take(&spare);
+    } else {
+        if (size > SIZE_MAX / 2)
+            return NULL;
+        block = malloc(sizeof(*block) + size);
+    }
+    if (block == NULL)
+        return NULL;
+    block->holds = 1;
+    block->size = size;
+    return block;
+}
+
+void block_release(struct block *block)
+{
+    ASSERT(block->holds > 0);
+    if (--block->holds != 0)
+        return;
+    if (block->size == BLOCK_SIZE)
+        freelist_give(&spare, block);
+    else
+        free(block);
+}
+
+static void keeper_hold(const struct keeper *keeper, void *owner)
+{
+    (void)keeper;
+    block_hold(owner);
+}
+
+static void keeper_release(const struct keeper *keeper, void *owner)
+{
+    (void)keeper;
+    block_release(owner);
+}
+
+const struct keeper block_keeper = {keeper_hold, keeper_release};
+
+void block_trim(void)
+{
+    freelist_trim(&spare, 0);
+}

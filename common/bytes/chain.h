@@ -1,0 +1,90 @@
+/*
+ * Bytes on their way out: a queue of slices. Small bytes are copied into the
+ * chain's own blocks, side by side, so that many replies leave as one piece;
+ * large ones are not copied: their slice borrows them from somebody (a block of
+ * received data, a cached item) and keeps that owner alive until it is written,
+ * moved on, or cleared. CHAIN_COPY_MAX is the threshold, here alone.
+ *
+ * Sizes are in bytes. A chain belongs to one thread; an all-zero one is empty
+ * and owns no memory.
+ */
+#ifndef COMMON_BYTES_CHAIN_H
+#define COMMON_BYTES_CHAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "common/bytes/block.h"
+#include "common/bytes/str.h"
+
+struct slice {
+    struct str bytes;
+    const struct keeper *keeper; /* NULL: the bytes live for ever */
+    void *owner;
+};
+
+struct chain {
+    struct slice *slices; /* ring of `capacity` slots, a power of two; NULL while empty */
+    unsigned capacity, first, count;
+    size_t len;  /* bytes in all slices */
+    char *room; /* where the next copied byte goes: right behind the last slice's bytes */
+    size_t room_len; /* 0 when the last slice cannot grow */
+    struct block *block; /* the newest block for copies, held until the chain is empty */
+    size_t block_used;
+};
+
+enum { CHAIN_COPY_MAX = 2048 }; /* longer bytes are worth a slice */
+
+/* Appends a copy of `bytes`, of any length. Returns false when memory ran out;
+ * the chain is then as before. */
+bool chain_copy(struct chain *chain, struct str bytes);
+
+/*
+ * Appends `bytes`, which `owner` keeps alive: copies up to CHAIN_COPY_MAX bytes,
+ * else holds the owner (one hold of its own; the caller keeps his). `keeper`
+ * NULL: the bytes live for ever. Returns false when memory ran out; the chain is
+ * then as before.
+ */
+bool chain_append(struct chain *chain, struct str bytes, const struct keeper *keeper, void *owner);
+
+/*
+ * Room for `len` contiguous bytes (at most BLOCK_SIZE) to be written in place;
+ * chain_commit then appends the first `len` of them. NULL: memory ran out.
+ */
+char *chain_reserve_slow(struct chain *chain, size_t len);
+
+static inline char *chain_reserve(struct chain *chain, size_t len)
+{
+    return len <= chain->room_len ? chain->room : chain_reserve_slow(chain, len);
+}
+
+static inline void chain_commit(struct chain *chain, size_t len)
+{
+    struct slice *last = &chain->slices[(chain->first + chain->count - 1) & (chain->capacity - 1)];
+
+    last->bytes.len += len;
+    chain->room += len;
+    chain->room_len -= len;
+    chain->len += len;
+}
+
+/* Moves all of `from` to the end of `to`, copying what is small.
+ * Returns false when memory ran out; both may then have lost nothing, and `from` keeps
+ * what was not moved. */
+bool chain_move(struct chain *from, struct chain *to);
+
+/* Cuts the chain back to its first `len` bytes. */
+void chain_truncate(struct chain *chain, size_t len);
+
+/*
+ * Writes as much as the socket `fd` takes now.
+ * Returns the bytes written, 0 when the socket is full, -1 with errno set when
+ * the connection is lost. What is wholly written is released.
+ */
+ssize_t chain_write(struct chain *chain, int fd);
+
+/* Releases all that is left and all memory. */
+void chain_clear(struct chain *chain);
+
+#endif

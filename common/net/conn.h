@@ -1,0 +1,123 @@
+/*
+ * A stream connection on a loop, from connect or accept to close: the only code
+ * that reads or writes stream sockets.
+ *
+ * Input is read into the loop's block and shown to the owner, who says how much
+ * he has used; only an unfinished rest is kept, so an idle connection owns no
+ * buffer. Output gathers in `out` and is written once, at the end of the turn.
+ *
+ * The owner embeds the conn and finds himself with container_of. His calls come
+ * one at a time; `closed` is the last, at the end of a turn, never from within a
+ * call of his own.
+ */
+#ifndef COMMON_NET_CONN_H
+#define COMMON_NET_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/list.h"
+#include "common/bytes/chain.h"
+#include "common/net/addr.h"
+#include "common/net/loop.h"
+
+struct conn;
+
+enum conn_end {
+    CONN_END_LOCAL, /* conn_close */
+    CONN_END_EOF,   /* the peer closed */
+    CONN_END_ERROR  /* conn.error, an errno, says why */
+};
+
+struct conn_ops {
+    /*
+     * Bytes came: `in` is all that has not been used. Returns how much is used
+     * now; the rest is shown again, with more behind it, when more has come. The
+     * bytes lie in conn_input_block(conn), to be held for slices.
+     */
+    size_t (*input)(struct conn *conn, struct str in);
+    /* The conn_receive under way is complete. NULL if it is never used. */
+    void (*received)(struct conn *conn);
+    /* A conn_connect succeeded. NULL if it is of no interest. */
+    void (*connected)(struct conn *conn);
+    /* All output is written after a time when the socket was full. May be NULL. */
+    void (*drained)(struct conn *conn);
+    /*
+     * The peer has sent its last byte, and all input was shown. NULL: the conn is closed.
+     * Otherwise the owner answers what is under way, then calls conn_close_flushed.
+     */
+    void (*eof)(struct conn *conn);
+    /* The connection is gone, its socket closed; the owner frees what embeds it. */
+    void (*closed)(struct conn *conn);
+};
+
+struct conn {
+    struct loop *loop;
+    const struct conn_ops *ops;
+    struct chain out;
+    struct block *kept; /* unused input; NULL: none */
+    size_t kept_first, kept_len;
+    size_t want;      /* whole bytes that the owner waits for; a hint for `kept` */
+    char *dest;       /* where conn_receive puts the next dest_len bytes */
+    size_t dest_len;
+    struct event event;
+    struct list flush_link; /* in loop->flushes */
+    struct list dying_link; /* in loop->dying */
+    struct loop_task again; /* conn_yield */
+    int fd;
+    int error; /* errno of CONN_END_ERROR */
+    uint8_t end; /* enum conn_end, valid in `closed` */
+    bool connecting, dying, paused, eof, flushing, closing, write_full;
+    uint64_t bytes_read, bytes_written; /* totals; owners feed their metrics from them */
+};
+
+/* Takes over the connected non-blocking socket `fd`. */
+void conn_open(struct conn *conn, struct loop *loop, int fd, const struct conn_ops *ops);
+
+/*
+ * Starts connecting to `addr`. Output may be queued at once. What fails, also at
+ * once, comes as `closed` with CONN_END_ERROR at the end of the turn.
+ */
+void conn_connect(struct conn *conn, struct loop *loop, const struct addr *addr,
+                  const struct conn_ops *ops);
+
+/* Has `out` written at the end of this turn. Call it after adding to `out`. */
+static inline void conn_flush_later(struct conn *conn)
+{
+    if (!conn->flushing) {
+        conn->flushing = true;
+        list_append(&conn->loop->flushes, &conn->flush_link);
+    }
+}
+
+/* Says that `len` bytes from the front of the input make a whole: room is made at once. */
+void conn_want(struct conn *conn, size_t len);
+
+/*
+ * Takes the next `len` bytes of the stream straight into `dest`, then calls
+ * `received`, from which it may be called again for a further piece. Call it with all
+ * shown input used up to where the bytes begin: what of them is in `in` already, the
+ * owner copies himself.
+ */
+void conn_receive(struct conn *conn, char *dest, size_t len);
+
+/* Shows the rest of the input again after the other ready connections had their turn. */
+void conn_yield(struct conn *conn);
+
+/* The block that the `in` of the input call under way lies in; for block_keeper. */
+struct block *conn_input_block(struct conn *conn);
+
+/* Stops and resumes reading, for backpressure. Input kept is shown again on resume. */
+void conn_pause(struct conn *conn);
+void conn_resume(struct conn *conn);
+
+/* Closes at the end of this turn; what is still in `out` is dropped. */
+void conn_close(struct conn *conn);
+
+/* Closes once all of `out` is written; nothing more is read. */
+void conn_close_flushed(struct conn *conn);
+
+/* Closes as broken: `error` is an errno. */
+void conn_fail(struct conn *conn, int error);
+
+#endif

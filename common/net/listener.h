@@ -1,0 +1,52 @@
+/*
+ * Listening sockets: bind, listen, accept in batches; out of descriptors, it
+ * pauses and tries again by itself.
+ */
+#ifndef COMMON_NET_LISTENER_H
+#define COMMON_NET_LISTENER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/net/addr.h"
+#include "common/net/loop.h"
+
+struct listen_options {
+    int backlog;
+    bool reuseport;
+    bool has_unix_mode;
+    mode_t unix_mode; /* of a unix socket's file, never wider while it is made */
+};
+
+struct listener {
+    struct loop *loop;
+    struct event event;
+    struct loop_timer retry;
+    int fd;
+    bool paused;
+    char unix_path[108]; /* to remove at close; empty: TCP */
+    uint64_t paused_count;
+    /* Takes over the accepted non-blocking socket. */
+    void (*accepted)(struct listener *listener, int fd);
+};
+
+/*
+ * Opens a non-blocking listening socket on `addr`; a dead unix socket's file is replaced.
+ * Returns it, or -1 with errno set and *step the call that failed.
+ */
+int listener_socket(const struct addr *addr, const struct listen_options *options,
+                    const char **step);
+
+/* Accepts on `fd`, which it takes over, in `loop`. */
+void listener_open(struct listener *listener, struct loop *loop, int fd,
+                   void (*accepted)(struct listener *listener, int fd));
+
+/* Stops and resumes accepting: connections then wait in the backlog. */
+void listener_pause(struct listener *listener);
+void listener_resume(struct listener *listener);
+
+/* Closes the socket and removes its file. Safe to call twice. */
+void listener_close(struct listener *listener);
+
+#endif
