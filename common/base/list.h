@@ -13,8 +13,8 @@ struct list {
     struct list *next, *prev;
 };
 
-#define container_of(pointer, type, member) \
-    ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member)                                                        \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 static inline void list_init(struct list *list)
 {
@@ -53,12 +53,12 @@ static inline void list_move(struct list *from, struct list *to)
     list_init(from);
 }
 
-#define LIST_FIRST(list, type, member) \
+#define LIST_FIRST(list, type, member)                                                             \
     (list_is_empty(list) ? NULL : container_of((list)->next, type, member))
 
 /* Walks the elements; the body may remove the current one. */
-#define LIST_EACH(list, link, after) \
-    for (struct list *link = (list)->next, *after = link->next; link != (list); \
+#define LIST_EACH(list, link, after)                                                               \
+    for (struct list *link = (list)->next, *after = link->next; link != (list);                    \
          link = after, after = link->next)
 
 #endif

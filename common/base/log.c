@@ -97,8 +97,8 @@ void log_write(enum log_level level, const char *format, ...)
         return;
     gmtime_r(&now_s, &tm);
     head = strftime(line, room, "%Y-%m-%dT%H:%M:%S", &tm);
-    head += (size_t)snprintf(line + head, room - head, ".%03dZ %s ",
-                             (int)(now_us / 1000 % 1000), level_names[level]);
+    head += (size_t)snprintf(line + head, room - head, ".%03dZ %s ", (int)(now_us / 1000 % 1000),
+                             level_names[level]);
     va_start(args, format);
     len = (size_t)vsnprintf(line + head, room - head, format, args);
     va_end(args);

@@ -40,8 +40,7 @@ static inline bool log_wants(enum log_level level)
 }
 
 /* Writes one line if the level is wanted; errno is kept. Use the macros. */
-void log_write(enum log_level level, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* True at most `per_s` times a second for the call site that owns `state`. */
 struct log_limit {
@@ -55,18 +54,18 @@ bool log_allowed(struct log_limit *limit, unsigned per_s);
 #define log_notice(...)  log_write(LOG_NOTICE, __VA_ARGS__)
 #define log_info(...)    log_write(LOG_INFO, __VA_ARGS__)
 
-#define log_debug(...) \
-    do { \
-        if (log_wants(LOG_DEBUG)) \
-            log_write(LOG_DEBUG, __VA_ARGS__); \
+#define log_debug(...)                                                                             \
+    do {                                                                                           \
+        if (log_wants(LOG_DEBUG))                                                                  \
+            log_write(LOG_DEBUG, __VA_ARGS__);                                                     \
     } while (0)
 
 /* At most five lines a second from this place, per thread. */
-#define log_limited(level, ...) \
-    do { \
-        static _Thread_local struct log_limit log_limit_; \
-        if (log_wants(level) && log_allowed(&log_limit_, 5)) \
-            log_write(level, __VA_ARGS__); \
+#define log_limited(level, ...)                                                                    \
+    do {                                                                                           \
+        static _Thread_local struct log_limit log_limit_;                                          \
+        if (log_wants(level) && log_allowed(&log_limit_, 5))                                       \
+            log_write(level, __VA_ARGS__);                                                         \
     } while (0)
 
 #endif

@@ -9,10 +9,10 @@
 _Noreturn void panic(const char *file, int line, const char *what);
 
 /* Asserts what only a bug can break; on in release, so keep it off hot lines. */
-#define ASSERT(condition) \
-    do { \
-        if (__builtin_expect(!(condition), 0)) \
-            panic(__FILE__, __LINE__, #condition); \
+#define ASSERT(condition)                                                                          \
+    do {                                                                                           \
+        if (__builtin_expect(!(condition), 0))                                                     \
+            panic(__FILE__, __LINE__, #condition);                                                 \
     } while (0)
 
 #define UNREACHABLE() panic(__FILE__, __LINE__, "reached what cannot be reached")

@@ -27,9 +27,9 @@ struct slice {
 struct chain {
     struct slice *slices; /* ring of `capacity` slots, a power of two; NULL while empty */
     unsigned capacity, first, count;
-    size_t len;  /* bytes in all slices */
-    char *room; /* where the next copied byte goes: right behind the last slice's bytes */
-    size_t room_len; /* 0 when the last slice cannot grow */
+    size_t len;          /* bytes in all slices */
+    char *room;          /* where the next copied byte goes: right behind the last slice's bytes */
+    size_t room_len;     /* 0 when the last slice cannot grow */
     struct block *block; /* the newest block for copies, held until the chain is empty */
     size_t block_used;
 };

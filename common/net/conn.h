@@ -57,17 +57,18 @@ struct conn {
     struct chain out;
     struct block *kept; /* unused input; NULL: none */
     size_t kept_first, kept_len;
-    size_t want;      /* whole bytes that the owner waits for; a hint for `kept` */
-    char *dest;       /* where conn_receive puts the next dest_len bytes */
+    size_t want; /* whole bytes that the owner waits for; a hint for `kept` */
+    char *dest;  /* where conn_receive puts the next dest_len bytes */
     size_t dest_len;
     struct event event;
     struct list flush_link; /* in loop->flushes */
     struct list dying_link; /* in loop->dying */
     struct loop_task again; /* conn_yield */
     int fd;
-    int error; /* errno of CONN_END_ERROR */
-    uint8_t end; /* enum conn_end, valid in `closed` */
-    bool connecting, dying, paused, eof, flushing, closing, write_full;
+    int error;     /* errno of CONN_END_ERROR */
+    uint8_t end;   /* enum conn_end, valid in `closed` */
+    uint8_t armed; /* EV_READ, EV_WRITE: what the event waits for */
+    bool connecting, dying, paused, eof, flushing, closing, write_full, yielding;
     uint64_t bytes_read, bytes_written; /* totals; owners feed their metrics from them */
 };
 
@@ -94,10 +95,9 @@ static inline void conn_flush_later(struct conn *conn)
 void conn_want(struct conn *conn, size_t len);
 
 /*
- * Takes the next `len` bytes of the stream straight into `dest`, then calls
- * `received`, from which it may be called again for a further piece. Call it with all
- * shown input used up to where the bytes begin: what of them is in `in` already, the
- * owner copies himself.
+ * Takes the next `len` bytes of the stream straight into `dest`, then calls `received`,
+ * from which it may be called again for a further piece. The bytes begin behind what the
+ * input call under way says it has used; what of them is there already is copied.
  */
 void conn_receive(struct conn *conn, char *dest, size_t len);
 
@@ -119,5 +119,9 @@ void conn_close_flushed(struct conn *conn);
 
 /* Closes as broken: `error` is an errno. */
 void conn_fail(struct conn *conn, int error);
+
+/* For the loop alone: writes what is in `out`; ends a dying connection. */
+void conn_flush(struct conn *conn);
+void conn_end(struct conn *conn);
 
 #endif

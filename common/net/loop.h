@@ -25,7 +25,7 @@ struct loop {
     struct list dying;   /* conns to be closed at the end of this turn */
     struct block *input; /* what sockets are read into; taken anew when slices keep it */
     size_t input_size;
-    struct event wake;   /* readable: another thread has posted or wants a stop */
+    struct event wake; /* readable: another thread has posted or wants a stop */
     int wake_fd;
     pthread_mutex_t posts_lock;
     struct list posts; /* struct loop_post, oldest first */

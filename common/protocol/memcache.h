@@ -36,10 +36,10 @@ extern const struct mc_command mc_commands[MC_COMMAND_COUNT];
 
 struct mc_request {
     const struct mc_command *command; /* NULL: no such command */
-    struct str keys;   /* the one key, or all of them with the spaces between */
-    struct str rest;   /* FIELD_REST: what stands behind the name */
-    size_t head_len;   /* the line and its end */
-    size_t body_len;   /* the value and its CR LF; 0: no body. With PARSE_BAD: bytes to swallow */
+    struct str keys;                  /* the one key, or all of them with the spaces between */
+    struct str rest;                  /* FIELD_REST: what stands behind the name */
+    size_t head_len;                  /* the line and its end */
+    size_t body_len; /* the value and its CR LF; 0: no body. With PARSE_BAD: bytes to swallow */
     uint32_t flags;
     uint32_t key_count;
     int64_t exptime;   /* as sent, wrapped to 32 bits as memcached does */

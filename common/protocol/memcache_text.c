@@ -1,0 +1,409 @@
+/*
+ * The classic text dialect: a row of memcache_commands.h per command, a small
+ * function per field, and a loop that walks the row.
+ */
+#include "common/bytes/number.h"
+#include "common/protocol/memcache.h"
+
+#define DESCRIBE(id, name, traits, ...)                                                            \
+    [MC_##id] = {name, MC_##id, traits, sizeof(name) - 1, {__VA_ARGS__}},
+const struct mc_command mc_commands[MC_COMMAND_COUNT] = {MC_TEXT_COMMANDS(DESCRIBE)};
+
+static const char bad_line[] = "CLIENT_ERROR bad command line format";
+static const char bad_exptime[] = "CLIENT_ERROR invalid exptime argument";
+static const char bad_delta[] = "CLIENT_ERROR invalid numeric delta argument";
+
+/* A field of the line is fine when its parser returns NULL; else it is the error. */
+typedef const char *field_parser(struct str *line, struct mc_request *request);
+
+static const char *parse_key(struct str *line, struct mc_request *request)
+{
+    request->keys = str_next_word(line);
+    request->key_count = 1;
+    return request->keys.len == 0 || request->keys.len > MC_KEY_MAX ? bad_line : NULL;
+}
+
+static const char *parse_keys(struct str *line, struct mc_request *request)
+{
+    struct str rest = *line, key;
+    uint32_t count = 0;
+
+    while (mc_key_next(&rest, &key)) {
+        if (key.len > MC_KEY_MAX)
+            return bad_line;
+        if (count++ == 0)
+            request->keys.data = key.data;
+        request->keys.len = (size_t)(key.data + key.len - request->keys.data);
+    }
+    request->key_count = count;
+    *line = rest;
+    return count == 0 ? bad_line : NULL;
+}
+
+/* memcached reads numbers with strtoul and its kin, which take a plus sign. */
+static struct str without_plus(struct str word)
+{
+    return word.len > 1 && word.data[0] == '+' && word.data[1] != '-' ? str_skip(word, 1) : word;
+}
+
+static const char *parse_flags(struct str *line, struct mc_request *request)
+{
+    return number_parse_u32(without_plus(str_next_word(line)), &request->flags) ? NULL : bad_line;
+}
+
+static bool parse_time(struct str *line, struct mc_request *request)
+{
+    int64_t wide;
+
+    if (!number_parse_i64(without_plus(str_next_word(line)), &wide))
+        return false;
+    request->exptime = (int32_t)wide;
+    return true;
+}
+
+static const char *parse_exptime(struct str *line, struct mc_request *request)
+{
+    return parse_time(line, request) ? NULL : bad_line;
+}
+
+static const char *parse_ttl(struct str *line, struct mc_request *request)
+{
+    struct str ahead = *line;
+
+    if (str_next_word(&ahead).len == 0)
+        return bad_line;
+    return parse_time(line, request) ? NULL : bad_exptime;
+}
+
+static const char *parse_bytes(struct str *line, struct mc_request *request)
+{
+    uint64_t len;
+
+    if (!number_parse_u64(str_next_word(line), &len) || len > MC_BODY_MAX - 2)
+        return bad_line;
+    request->body_len = (size_t)len + 2;
+    return NULL;
+}
+
+static const char *parse_cas(struct str *line, struct mc_request *request)
+{
+    return number_parse_u64(without_plus(str_next_word(line)), &request->number) ? NULL : bad_line;
+}
+
+static const char *parse_delta(struct str *line, struct mc_request *request)
+{
+    struct str word = str_next_word(line);
+
+    if (word.len == 0)
+        return bad_line;
+    return number_parse_u64(without_plus(word), &request->number) ? NULL : bad_delta;
+}
+
+static const char *parse_noreply(struct str *line, struct mc_request *request)
+{
+    static const struct str noreply = {"noreply", 7};
+    size_t len = line->len;
+
+    while (len != 0 && line->data[len - 1] == ' ')
+        len--;
+    request->noreply = len > noreply.len && line->data[len - noreply.len - 1] == ' ' &&
+                       memcmp(line->data + len - noreply.len, noreply.data, noreply.len) == 0;
+    return NULL;
+}
+
+static const char *parse_rest(struct str *line, struct mc_request *request)
+{
+    request->rest = *line;
+    return NULL;
+}
+
+static field_parser *const field_parsers[] = {
+    [FIELD_KEY] = parse_key,         [FIELD_KEYS] = parse_keys,   [FIELD_FLAGS] = parse_flags,
+    [FIELD_EXPTIME] = parse_exptime, [FIELD_TTL] = parse_ttl,     [FIELD_BYTES] = parse_bytes,
+    [FIELD_CAS] = parse_cas,         [FIELD_DELTA] = parse_delta, [FIELD_NOREPLY] = parse_noreply,
+    [FIELD_REST] = parse_rest,
+};
+
+static const struct mc_command *command_find(struct str name)
+{
+    for (const struct mc_command *row = mc_commands; row < mc_commands + MC_COMMAND_COUNT; row++) {
+        if (row->name_len == name.len && row->name[0] == name.data[0] &&
+            memcmp(row->name, name.data, name.len) == 0)
+            return row;
+    }
+    return NULL;
+}
+
+static enum parse bad(struct mc_request *request, const char *error)
+{
+    request->error = error;
+    return PARSE_BAD;
+}
+
+/*
+ * The announced value of a line that is otherwise bad has to be swallowed, or it would
+ * be taken for commands: its length is the fourth word, whatever the other words are.
+ */
+static size_t announced_body(const struct mc_command *command, struct str arguments)
+{
+    struct mc_request announced = {0};
+
+    if (!(command->traits & MC_STORES))
+        return 0;
+    for (int word = 0; word < 3; word++)
+        str_next_word(&arguments);
+    return parse_bytes(&arguments, &announced) == NULL ? announced.body_len : 0;
+}
+
+/* A browser, or whoever speaks to the wrong port: its lines are no commands of ours. */
+static bool is_http(struct str line)
+{
+    while (line.len != 0 && line.data[line.len - 1] == ' ')
+        line.len--;
+    for (size_t i = line.len; i-- > 0;) {
+        if (line.data[i] == ' ')
+            return str_starts(str_skip(line, i + 1), STR("HTTP/"));
+    }
+    return false;
+}
+
+/* No end of line yet: is it worth waiting for? Long lists of keys are. */
+static enum parse parse_unfinished(struct str in, struct mc_request *request)
+{
+    struct str word;
+    size_t limit = MC_LINE_MAX;
+
+    if (in.len <= MC_LINE_MAX)
+        return PARSE_MORE;
+    for (int spaces = 0; spaces < 100 && in.data[0] == ' '; spaces++)
+        in = str_skip(in, 1);
+    if (in.data[0] != ' ') {
+        const struct mc_command *command;
+        struct str rest = in;
+
+        word = str_next_word(&rest);
+        command = word.len < in.len ? command_find(word) : NULL;
+        if (command != NULL && (command->traits & MC_RETRIEVES) && str_next_word(&rest).len != 0)
+            limit = MC_RETRIEVE_LINE_MAX;
+    }
+    if (in.len <= limit)
+        return PARSE_MORE;
+    request->head_len = in.len;
+    return bad(request, NULL);
+}
+
+enum parse mc_text_parse_request(struct str in, struct mc_request *request)
+{
+    const char *newline = memchr(in.data, '\n', in.len);
+    struct str line, arguments, name;
+
+    *request = (struct mc_request){0};
+    if (newline == NULL)
+        return parse_unfinished(in, request);
+
+    line = (struct str){in.data, (size_t)(newline - in.data)};
+    request->head_len = line.len + 1;
+    if (line.len != 0 && line.data[line.len - 1] == '\r')
+        line.len--;
+    arguments = line;
+    name = str_next_word(&arguments);
+    if (name.len == 0)
+        return bad(request, bad_line);
+    request->command = command_find(name);
+    if (request->command == NULL)
+        return bad(request, is_http(line) ? NULL : "ERROR");
+
+    struct str rest = arguments;
+    for (const uint8_t *field = request->command->fields; *field != FIELD_END; field++) {
+        const char *error = field_parsers[*field](&rest, request);
+
+        if (error != NULL) {
+            request->body_len = announced_body(request->command, arguments);
+            return bad(request, error);
+        }
+    }
+    return PARSE_DONE;
+}
+
+/* --- replies --- */
+
+/* Reply lines that are one word, or a word and a text. */
+static const struct reply_word {
+    struct str word;
+    uint8_t status;
+    bool may_have_text;
+} reply_words[] = {
+    {{"END", 3}, MC_STATUS_END, false},
+    {{"STORED", 6}, MC_STATUS_STORED, false},
+    {{"DELETED", 7}, MC_STATUS_DELETED, false},
+    {{"NOT_FOUND", 9}, MC_STATUS_NOT_FOUND, false},
+    {{"NOT_STORED", 10}, MC_STATUS_NOT_STORED, false},
+    {{"EXISTS", 6}, MC_STATUS_EXISTS, false},
+    {{"TOUCHED", 7}, MC_STATUS_TOUCHED, false},
+    {{"OK", 2}, MC_STATUS_OK, false},
+    {{"MN", 2}, MC_STATUS_MN, false},
+    {{"VERSION", 7}, MC_STATUS_VERSION, true},
+    {{"ERROR", 5}, MC_STATUS_ERROR, true},
+    {{"CLIENT_ERROR", 12}, MC_STATUS_ERROR, true},
+    {{"SERVER_ERROR", 12}, MC_STATUS_ERROR, true},
+};
+
+static enum parse parse_value_line(struct str words, struct mc_reply *reply)
+{
+    uint64_t len;
+    struct str word;
+
+    reply->status = MC_STATUS_VALUE;
+    reply->key = str_next_word(&words);
+    if (reply->key.len == 0 || reply->key.len > MC_KEY_MAX)
+        return PARSE_BAD;
+    if (!number_parse_u32(str_next_word(&words), &reply->flags))
+        return PARSE_BAD;
+    if (!number_parse_u64(str_next_word(&words), &len) || len > MC_BODY_MAX - 2)
+        return PARSE_BAD;
+    reply->body_len = (size_t)len + 2;
+    word = str_next_word(&words);
+    if (word.len != 0) {
+        if (!number_parse_u64(word, &reply->cas))
+            return PARSE_BAD;
+        reply->has_cas = true;
+    }
+    return str_next_word(&words).len == 0 ? PARSE_DONE : PARSE_BAD;
+}
+
+static bool is_number(struct str line)
+{
+    uint64_t number;
+
+    while (line.len > 1 && line.data[line.len - 1] == ' ')
+        line.len--;
+    return number_parse_u64(line, &number);
+}
+
+static enum parse parse_status_line(struct str line, struct mc_reply *reply)
+{
+    struct str rest = line, word = str_next_word(&rest);
+
+    for (size_t i = 0; i < sizeof(reply_words) / sizeof(reply_words[0]); i++) {
+        if (!str_equal(word, reply_words[i].word))
+            continue;
+        reply->status = reply_words[i].status;
+        return rest.len == 0 || reply_words[i].may_have_text ? PARSE_DONE : PARSE_BAD;
+    }
+    reply->status = MC_STATUS_NUMBER;
+    return is_number(line) ? PARSE_DONE : PARSE_BAD;
+}
+
+enum parse mc_text_parse_reply(struct str in, struct mc_reply *reply)
+{
+    const char *newline = memchr(in.data, '\n', in.len < MC_LINE_MAX ? in.len : MC_LINE_MAX);
+    struct str line;
+
+    if (newline == NULL)
+        return in.len < MC_LINE_MAX ? PARSE_MORE : PARSE_BAD;
+    *reply = (struct mc_reply){.head_len = (size_t)(newline - in.data) + 1};
+    if (newline == in.data || newline[-1] != '\r' || in.data[0] == ' ')
+        return PARSE_BAD;
+    line = (struct str){in.data, reply->head_len - 2};
+    if (str_starts(line, STR("VALUE ")))
+        return parse_value_line(str_skip(line, 6), reply);
+    return parse_status_line(line, reply);
+}
+
+#define BIT(status) (1u << MC_STATUS_##status)
+
+/* What may answer each command, but for errors. */
+static const uint32_t fitting[MC_COMMAND_COUNT] = {
+    [MC_GET] = BIT(VALUE) | BIT(END),
+    [MC_GETS] = BIT(VALUE) | BIT(END),
+    [MC_GAT] = BIT(VALUE) | BIT(END),
+    [MC_GATS] = BIT(VALUE) | BIT(END),
+    [MC_SET] = BIT(STORED) | BIT(NOT_STORED),
+    [MC_ADD] = BIT(STORED) | BIT(NOT_STORED),
+    [MC_REPLACE] = BIT(STORED) | BIT(NOT_STORED),
+    [MC_APPEND] = BIT(STORED) | BIT(NOT_STORED),
+    [MC_PREPEND] = BIT(STORED) | BIT(NOT_STORED),
+    [MC_CAS] = BIT(STORED) | BIT(NOT_STORED) | BIT(EXISTS) | BIT(NOT_FOUND),
+    [MC_INCR] = BIT(NUMBER) | BIT(NOT_FOUND),
+    [MC_DECR] = BIT(NUMBER) | BIT(NOT_FOUND),
+    [MC_TOUCH] = BIT(TOUCHED) | BIT(NOT_FOUND),
+    [MC_DELETE] = BIT(DELETED) | BIT(NOT_FOUND),
+    [MC_FLUSH_ALL] = BIT(OK),
+    [MC_VERSION] = BIT(VERSION),
+    [MC_VERBOSITY] = BIT(OK),
+    [MC_MN] = BIT(MN),
+};
+
+bool mc_reply_fits(const struct mc_command *command, enum mc_status status)
+{
+    return ((fitting[command->id] | BIT(ERROR)) >> status) & 1;
+}
+
+/* --- writing --- */
+
+static char *put(char *out, struct str bytes)
+{
+    memcpy(out, bytes.data, bytes.len);
+    return out + bytes.len;
+}
+
+static char *put_number(char *out, uint64_t value)
+{
+    *out++ = ' ';
+    return out + number_format(out, value);
+}
+
+size_t mc_text_write_value(char *out, struct str key, uint32_t flags, size_t value_len,
+                           const uint64_t *cas)
+{
+    char *p = put(put(out, STR("VALUE ")), key);
+
+    p = put_number(p, flags);
+    p = put_number(p, value_len);
+    if (cas != NULL)
+        p = put_number(p, *cas);
+    return (size_t)(put(p, STR("\r\n")) - out);
+}
+
+static char *put_exptime(char *out, int64_t exptime)
+{
+    *out++ = ' ';
+    if (exptime < 0)
+        *out++ = '-';
+    return out + number_format(out, (uint64_t)(exptime < 0 ? -exptime : exptime));
+}
+
+size_t mc_text_write_request(char *out, const struct mc_request *request)
+{
+    const struct mc_command *command = request->command;
+    char *p = put(out, (struct str){command->name, command->name_len});
+
+    for (const uint8_t *field = command->fields; *field != FIELD_END; field++) {
+        switch ((enum mc_field) * field) {
+        case FIELD_KEY:
+        case FIELD_KEYS:
+            *p++ = ' ';
+            p = put(p, request->keys);
+            break;
+        case FIELD_FLAGS:
+            p = put_number(p, request->flags);
+            break;
+        case FIELD_EXPTIME:
+        case FIELD_TTL:
+            p = put_exptime(p, request->exptime);
+            break;
+        case FIELD_BYTES:
+            p = put_number(p, request->body_len - 2);
+            break;
+        case FIELD_CAS:
+        case FIELD_DELTA:
+            p = put_number(p, request->number);
+            break;
+        case FIELD_NOREPLY:
+        case FIELD_REST:
+        case FIELD_END:
+            break;
+        }
+    }
+    return (size_t)(put(p, STR("\r\n")) - out);
+}
