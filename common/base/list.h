@@ -53,12 +53,12 @@ static inline void list_move(struct list *from, struct list *to)
     list_init(from);
 }
 
-#define LIST_FIRST(list, type, member)                                                             \
-    (list_is_empty(list) ? NULL : container_of((list)->next, type, member))
+#define LIST_FIRST(head, type, member)                                                             \
+    (list_is_empty(head) ? NULL : container_of((head)->next, type, member))
 
 /* Walks the elements; the body may remove the current one. */
-#define LIST_EACH(list, link, after)                                                               \
-    for (struct list *link = (list)->next, *after = link->next; link != (list);                    \
-         link = after, after = link->next)
+#define LIST_EACH(head, each, after)                                                               \
+    for (struct list *each = (head)->next, *after = each->next; each != (head);                    \
+         each = after, after = each->next)
 
 #endif
