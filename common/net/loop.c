@@ -82,7 +82,8 @@ static void settle_conns(struct loop *loop)
 void loop_run(struct loop *loop)
 {
     while (!__atomic_load_n(&loop->stopping, __ATOMIC_ACQUIRE)) {
-        bool is_busy = !list_is_empty(&loop->tasks);
+        bool is_busy = !list_is_empty(&loop->tasks) || !list_is_empty(&loop->flushes) ||
+                       !list_is_empty(&loop->dying);
 
         clock_turn_us = 0; /* read at its first use in the turn */
         event_base_loop(loop->base, is_busy ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
