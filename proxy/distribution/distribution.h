@@ -1,0 +1,74 @@
+/*
+ * How keys are spread over the servers of a pool: a distribution builds a ring
+ * from names and weights, and picks a server for a key's hash. Weights and hashes
+ * only: no sockets.
+ *
+ * A ring never changes; when servers come or go another one takes its place.
+ */
+#ifndef PROXY_DISTRIBUTION_DISTRIBUTION_H
+#define PROXY_DISTRIBUTION_DISTRIBUTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/bytes/str.h"
+
+struct ring_point {
+    uint32_t value;
+    uint32_t server;
+};
+
+struct distribution;
+
+struct ring {
+    const struct distribution *distribution;
+    unsigned count;
+    struct ring_point points[];
+};
+
+/* A server that takes part; the caller hands them over in the order of their names. */
+struct ring_server {
+    struct str name;
+    uint32_t weight; /* at least 1 */
+    uint32_t index;  /* what ring_pick returns for it */
+};
+
+struct distribution {
+    const char *name;
+    /* NULL when memory ran out. `count` is at least 1. */
+    struct ring *(*build)(const struct ring_server *servers, unsigned count);
+    uint32_t (*pick)(const struct ring *ring, uint32_t hash);
+};
+
+extern const struct distribution distribution_ketama, distribution_modula, distribution_random;
+
+/* All of them, ended by NULL. */
+extern const struct distribution *const distributions[];
+
+/* Returns NULL when none has this name. */
+const struct distribution *distribution_find(struct str name);
+
+/* Builds the ring, to be freed with free(); NULL when memory ran out. */
+struct ring *ring_build(const struct distribution *distribution, const struct ring_server *servers,
+                        unsigned count);
+
+/* The index of the server that a key with this hash belongs to. A ring without a point,
+ * where all weights round to nothing, gives its first server. */
+static inline uint32_t ring_pick(const struct ring *ring, uint32_t hash)
+{
+    return ring->distribution->pick(ring, hash);
+}
+
+/* For distributions: a ring with room for `count` points, none in use yet. */
+struct ring *ring_create(unsigned count);
+
+/* The order of servers in a pool: shorter names first, then by their bytes. */
+int distribution_compare_names(struct str a, struct str b);
+
+/*
+ * What of a key is hashed when the pool has a hash tag: the bytes between the first tag[0]
+ * and the first tag[1] behind it if there are any, else the whole key.
+ */
+struct str hash_tag_cut(struct str key, const char tag[2]);
+
+#endif
