@@ -1,34 +1,81 @@
 /*
- * An item: header, then key, then client flags if they are not zero, then value,
- * in one chunk; a large value lies in a chain of chunks behind a header item.
+ * An item: a header of 32 bytes, the key, client flags if they are not zero, and
+ * the value, in one chunk. Instead of a value too large for that stand the ids of
+ * the chunks that hold it.
  *
- * A linked item's key and value never change while somebody else holds it. Bits of
- * `state` and `refs` change under the lock of the key's stripe (refs atomically), links
- * under that of the LRU segment.
+ * A linked item's key and value never change while anybody else holds it. `cas`,
+ * `expires_at` and the bits beside `used_at` and `value_len` change under the lock of
+ * the key's stripe; links and segment under that of the class's lists; refs atomically.
  */
 #ifndef CACHENODE_STORE_ITEM_H
 #define CACHENODE_STORE_ITEM_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/bytes/str.h"
 
-struct item; /* opaque outside cachenode/store; read it with these */
+enum segment { SEGMENT_HOT, SEGMENT_WARM, SEGMENT_COLD, SEGMENT_TEMP, SEGMENT_COUNT };
 
-struct str item_key(const struct item *item);
-uint32_t item_flags(const struct item *item);
-uint32_t item_value_len(const struct item *item);
-uint64_t item_cas(const struct item *item);
+/* Items and chunks are named by their offset in the arena in units of ITEM_UNIT; 0: none. */
+typedef uint32_t item_id;
 
-/* The value of an item that is in one piece, which all up to half a page are. */
-bool item_is_chunked(const struct item *item);
-char *item_value(const struct item *item);
+enum { ITEM_UNIT = 8, ITEM_REFS_MAX = 60000, CHUNK_MAX = 512 * 1024 };
 
-/*
- * Walks the pieces of a value of any shape, for reading it or filling it in. Start with
- * *cursor = 0; each call gives the next piece; false at the end.
- */
-bool item_next_piece(const struct item *item, uint64_t *cursor, char **data, size_t *len);
+struct item {
+    uint64_t cas;        /* number of the store that made it: unique, increasing */
+    item_id next, prev;  /* in its segment's list */
+    uint32_t expires_at; /* 0: never */
+    uint32_t used_at : 28, is_fetched : 1, is_active : 1, has_flags : 1, is_chunked : 1;
+    uint32_t value_len : 31, is_linked : 1;
+    uint16_t refs; /* one for being linked, one per holder */
+    uint8_t key_len;
+    uint8_t place; /* slab class of its chunk, and segment in the upper two bits */
+    char data[];
+};
+
+_Static_assert(sizeof(struct item) == 32, "each byte of it is paid a million times");
+
+static inline struct str item_key(const struct item *item)
+{
+    return (struct str){item->data, item->key_len};
+}
+
+static inline uint32_t item_flags(const struct item *item)
+{
+    uint32_t flags = 0;
+
+    if (item->has_flags)
+        memcpy(&flags, item->data + item->key_len, sizeof(flags));
+    return flags;
+}
+
+/* The value of an item that is not chunked. */
+static inline char *item_value(struct item *item)
+{
+    return item->data + item->key_len + (item->has_flags ? sizeof(uint32_t) : 0);
+}
+
+static inline unsigned item_class(const struct item *item)
+{
+    return __atomic_load_n(&item->place, __ATOMIC_RELAXED) & 63;
+}
+
+static inline enum segment item_segment(const struct item *item)
+{
+    return (enum segment)(__atomic_load_n(&item->place, __ATOMIC_RELAXED) >> 6);
+}
+
+/* What memcached would say an item of this shape takes; limits and statistics are in it. */
+static inline uint64_t item_nominal_size(size_t key_len, bool has_flags, uint64_t value_len)
+{
+    return 48 + 8 + key_len + 1 + (has_flags ? 4 : 0) + value_len + 2;
+}
+
+static inline uint64_t item_size(const struct item *item)
+{
+    return item_nominal_size(item->key_len, item->has_flags, item->value_len);
+}
 
 #endif

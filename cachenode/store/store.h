@@ -17,6 +17,9 @@
 #include <stdint.h>
 
 #include "cachenode/store/item.h"
+#include "cachenode/store/lru.h"
+#include "cachenode/store/slab.h"
+#include "common/base/list.h"
 #include "common/bytes/block.h"
 #include "common/bytes/str.h"
 #include "common/metric/metric.h"
@@ -35,12 +38,12 @@ struct store_options {
 };
 
 /* What one thread counts in the store. Names and meaning are memcached's. */
-#define STORE_METRICS(X) \
-    X(get_expired, COUNTER, "lookups that found an expired item") \
-    X(get_flushed, COUNTER, "lookups that found a flushed item") \
-    X(total_items, COUNTER, "items stored since the start") \
-    X(store_too_large, COUNTER, "stores refused for their size") \
-    X(store_no_memory, COUNTER, "stores refused for lack of memory") \
+#define STORE_METRICS(X)                                                                           \
+    X(get_expired, COUNTER, "lookups that found an expired item")                                  \
+    X(get_flushed, COUNTER, "lookups that found a flushed item")                                   \
+    X(total_items, COUNTER, "items stored since the start")                                        \
+    X(store_too_large, COUNTER, "stores refused for their size")                                   \
+    X(store_no_memory, COUNTER, "stores refused for lack of memory")                               \
     X(lru_bumps_dropped, COUNTER, "always 0: a hit marks, it queues nothing")
 
 struct store_metrics {
@@ -48,15 +51,19 @@ struct store_metrics {
 };
 
 /* What one thread counts in one slab class. */
-#define STORE_CLASS_METRICS(X) \
-    X(get_hits, COUNTER, "gets that found an item") \
-    X(cmd_set, COUNTER, "items stored") \
-    X(delete_hits, COUNTER, "deletes that found an item") \
-    X(incr_hits, COUNTER, "increments that found an item") \
-    X(decr_hits, COUNTER, "decrements that found an item") \
-    X(cas_hits, COUNTER, "cas that stored") \
-    X(cas_badval, COUNTER, "cas refused: changed in between") \
-    X(touch_hits, COUNTER, "touches that found an item")
+#define STORE_CLASS_METRICS(X)                                                                     \
+    X(get_hits, COUNTER, "gets that found an item")                                                \
+    X(cmd_set, COUNTER, "items stored")                                                            \
+    X(delete_hits, COUNTER, "deletes that found an item")                                          \
+    X(incr_hits, COUNTER, "increments that found an item")                                         \
+    X(decr_hits, COUNTER, "decrements that found an item")                                         \
+    X(cas_hits, COUNTER, "cas that stored")                                                        \
+    X(cas_badval, COUNTER, "cas refused: changed in between")                                      \
+    X(touch_hits, COUNTER, "touches that found an item")                                           \
+    X(hits_to_hot, COUNTER, "hits in the HOT segment")                                             \
+    X(hits_to_warm, COUNTER, "hits in the WARM segment")                                           \
+    X(hits_to_cold, COUNTER, "hits in the COLD segment")                                           \
+    X(hits_to_temp, COUNTER, "hits in the TEMP segment")
 
 struct store_class_metrics {
     STORE_CLASS_METRICS(METRIC_FIELD)
@@ -69,7 +76,8 @@ struct store_user {
     struct keeper keeper; /* keeps items for chains: the owner is the struct item */
     struct store_metrics metrics;
     struct store_class_metrics classes[STORE_CLASS_MAX];
-    void *magazines; /* the store's own */
+    struct magazine magazines[STORE_CLASS_MAX];
+    struct list link; /* among the store's users, whose numbers are summed */
 };
 
 /*
@@ -109,7 +117,8 @@ struct item *store_get(struct store_user *user, struct str key, uint32_t hash,
                        const uint32_t *expires_at);
 void store_get_end(struct store_user *user, uint32_t hash);
 
-void store_hold(struct store_user *user, struct item *item);
+/* Takes a hold, unless the item has too many: false. */
+bool store_hold(struct store_user *user, struct item *item);
 void store_release(struct store_user *user, struct item *item); /* may free it; any thread */
 
 enum store_room {
@@ -129,7 +138,7 @@ enum store_mode {
     STORE_SET,
     STORE_ADD,
     STORE_REPLACE,
-    STORE_APPEND,  /* the value is added to the old one; flags and expiry stay the old ones */
+    STORE_APPEND, /* the value is added to the old one; flags and expiry stay the old ones */
     STORE_PREPEND,
     STORE_CAS
 };
@@ -137,7 +146,7 @@ enum store_mode {
 enum store_result {
     STORE_STORED,
     STORE_NOT_STORED,
-    STORE_EXISTS,    /* the CAS was another */
+    STORE_EXISTS, /* the CAS was another */
     STORE_NOT_FOUND,
     STORE_OUT_OF_MEMORY,
     STORE_NOT_A_NUMBER
@@ -165,13 +174,29 @@ enum store_result store_add_number(struct store_user *user, struct str key, uint
  * then. Any number of them may be waiting. */
 void store_flush(struct store *store, uint32_t at);
 
-/* One bounded step of upkeep: balances LRU segments, expires, grows the index. Returns the
- * microseconds after which it wants to be called again. One thread calls it. */
-uint64_t store_upkeep(struct store_user *user);
+/* Whether another hold may be taken, as a chain does that keeps the item. */
+bool store_can_hold(const struct item *item);
+
+/* Removes the item, if there is one, uncounted: a set that failed leaves no old value. */
+void store_forget(struct store_user *user, struct str key, uint32_t hash);
+
+/*
+ * The value's bytes from `offset` on that lie in one piece: fills in *data and returns how
+ * many; 0 at the end.
+ */
+size_t store_value_piece(const struct store_user *user, struct item *item, size_t offset,
+                         char **data);
+
+/* Bounded steps of upkeep, for the thread that does it. Each returns whether there is
+ * more to do at once. */
+bool store_balance(struct store_user *user); /* moves items between LRU segments */
+bool store_crawl(struct store_user *user);   /* frees what has expired, a few buckets on */
+bool store_grow(struct store_user *user);    /* splits some of the index's buckets */
 
 /* Sums for `stats`. */
 struct store_totals {
-    uint64_t bytes, items, memory_limit, hash_power, hash_bytes, hash_is_expanding, page_pool;
+    uint64_t bytes, items, memory_limit, hash_power, hash_bytes, hash_is_expanding;
+    struct store_metrics metrics;
     uint64_t evictions, reclaimed, expired_unfetched, evicted_unfetched, evicted_active;
     uint64_t crawler_reclaimed, crawler_items_checked, tail_reflocked;
     uint64_t moves_to_cold, moves_to_warm, moves_within_lru, direct_reclaims, juggles;
@@ -181,16 +206,11 @@ struct store_totals {
 void store_totals(struct store *store, struct store_totals *totals);
 
 struct store_class {
-    /* slabs */
     uint64_t chunk_size, chunks_per_page, pages, total_chunks, used_chunks, free_chunks;
-    /* items; ages in seconds, of the lists' tails */
-    uint64_t number, number_hot, number_warm, number_cold, number_temp;
-    uint64_t age_hot, age_warm, age_cold, mem_requested;
-    uint64_t evicted, evicted_nonzero, evicted_time, outofmemory, tailrepairs, reclaimed;
-    uint64_t expired_unfetched, evicted_unfetched, evicted_active;
-    uint64_t crawler_reclaimed, crawler_items_checked, tail_reflocked;
-    uint64_t moves_to_cold, moves_to_warm, moves_within_lru, direct_reclaims;
-    uint64_t hits_to_hot, hits_to_warm, hits_to_cold, hits_to_temp;
+    uint64_t number, number_hot, number_warm, number_cold, number_temp, mem_requested;
+    uint64_t age_hot, age_warm, age_cold; /* seconds, of the lists' tails */
+    struct lru_counters counters;
+    struct store_class_metrics metrics;
 };
 void store_class(struct store *store, unsigned class_id, struct store_class *class);
 

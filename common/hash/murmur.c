@@ -9,8 +9,8 @@ uint32_t hash_murmur(struct str key)
     const unsigned char *p = (const unsigned char *)key.data;
 
     for (; len >= 4; len -= 4, p += 4) {
-        uint32_t k = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-                     (uint32_t)p[3] << 24;
+        uint32_t k =
+            (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 
         k *= m;
         k ^= k >> 24;

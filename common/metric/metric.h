@@ -42,12 +42,12 @@ static inline uint64_t metric_get(const uint64_t *number)
 
 static inline void metric_add(uint64_t *number, uint64_t amount)
 {
-    metric_set(number, *number + amount);
+    metric_set(number, metric_get(number) + amount);
 }
 
 static inline void metric_sub(uint64_t *number, uint64_t amount)
 {
-    metric_set(number, *number - amount);
+    metric_set(number, metric_get(number) - amount);
 }
 
 /* Adds the `count` numbers of `block` to those of `sum`; the reader's own. */
@@ -55,6 +55,13 @@ static inline void metric_sum(uint64_t *sum, const uint64_t *block, size_t count
 {
     for (size_t i = 0; i < count; i++)
         sum[i] += metric_get(&block[i]);
+}
+
+/* Zeroes a block, for `stats reset`; what its writer counts at that instant may survive. */
+static inline void metric_zero(uint64_t *block, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        metric_set(&block[i], 0);
 }
 
 #endif

@@ -1,0 +1,253 @@
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "cachenode/settings.h"
+#include "common/bytes/number.h"
+#include "common/option/argv.h"
+#include "common/option/option.h"
+
+static const char *more_verbose(struct str value, void *field)
+{
+    (void)value;
+    ++*(uint32_t *)field;
+    return NULL;
+}
+
+/* Splits ADDR[:PORT] into `host` and `port`; an IPv6 address with a port is in brackets. */
+static const char *split_address(struct str item, struct str *host, struct str *port)
+{
+    const char *bracket, *colon;
+
+    *port = (struct str){NULL, 0};
+    *host = item;
+    if (item.data[0] == '[') {
+        bracket = memchr(item.data, ']', item.len);
+        if (bracket == NULL)
+            return "lacks a closing bracket";
+        *host = (struct str){item.data + 1, (size_t)(bracket - item.data) - 1};
+        item = str_skip(item, host->len + 2);
+        if (item.len != 0 && item.data[0] != ':')
+            return "is not [address]:port";
+        if (item.len != 0)
+            *port = str_skip(item, 1);
+        return NULL;
+    }
+    colon = memchr(item.data, ':', item.len);
+    if (colon == NULL || memrchr(item.data, ':', item.len) != colon)
+        return NULL;
+    host->len = (size_t)(colon - item.data);
+    *port = str_skip(item, host->len + 1);
+    return NULL;
+}
+
+static bool has_prefix(struct str item)
+{
+    static const char *const prefixes[] = {"notls:", "btls:", "mtls:", "proto[", "tag[", "tag_"};
+
+    for (size_t i = 0; i < OPTION_COUNT_OF(prefixes); i++) {
+        if (str_starts(item, str_of(prefixes[i])))
+            return true;
+    }
+    return false;
+}
+
+static const char *add_address(struct str item, struct listen_addresses *addresses)
+{
+    struct listen_address *address = &addresses->items[addresses->count];
+    struct str host, port;
+    const char *wrong;
+    uint32_t number = 0;
+
+    if (has_prefix(item))
+        return "has a prefix (notls, btls, mtls, proto, tag), which is not supported";
+    if (addresses->count == LISTEN_ADDRESS_MAX)
+        return "is one address too many, 64 is the most";
+    wrong = split_address(item, &host, &port);
+    if (wrong != NULL)
+        return wrong;
+    if (host.len == 0)
+        return "has no address";
+    if (port.data != NULL && (!number_parse_u32(port, &number) || number == 0 || number > 65535))
+        return "has no port from 1 to 65535 behind the colon";
+    address->port = (int32_t)number;
+    address->host = NULL;
+    if (!str_equal(host, STR("*"))) {
+        address->host = strndup(host.data, host.len);
+        if (address->host == NULL)
+            return "cannot be kept: out of memory";
+    }
+    addresses->count++;
+    return NULL;
+}
+
+static const char *add_addresses(struct str value, void *field)
+{
+    const char *wrong = NULL;
+
+    while (value.len != 0 && wrong == NULL) {
+        size_t len = 0;
+
+        while (len < value.len && value.data[len] != ',' && value.data[len] != ';')
+            len++;
+        if (len != 0)
+            wrong = add_address((struct str){value.data, len}, field);
+        value = str_skip(value, len < value.len ? len + 1 : len);
+    }
+    return wrong;
+}
+
+#define SETTING(letter_, name, kind, field, ...)                                                   \
+    {                                                                                              \
+        .key = (name), .type = OPTION_##kind, .offset = offsetof(struct settings, field),          \
+        .letter = (letter_), __VA_ARGS__                                                           \
+    }
+
+static const struct option setting_table[] = {
+    SETTING('p', "port", NUMBER, tcp_port, .initial = "11211", .min = -1, .max = 65535,
+            .help = "TCP port; 0: none, -1: any that is free"),
+    SETTING('U', "udp-port", COUNT, udp_port, .initial = "0", .max = 65535,
+            .help = "UDP port; only 0, which is off"),
+    SETTING('s', "unix-socket", STRING, unix_path, .argument = "PATH",
+            .help = "listen on this unix socket and not on TCP"),
+    SETTING('a', "unix-mask", OCTAL, unix_mask, .initial = "700",
+            .help = "permissions of the unix socket, octal"),
+    SETTING('l', "listen", CUSTOM, listen, .parse = add_addresses, .argument = "ADDR[:PORT],...",
+            .help = "addresses to listen on (default: all)"),
+    SETTING('d', "daemon", BOOL, daemonize, .flag = "true", .help = "run in the background"),
+    SETTING('r', "enable-coredumps", BOOL, core_dumps, .flag = "true", .help = "allow core dumps"),
+    SETTING('u', "user", STRING, user, .argument = "USER", .help = "run as this user"),
+    SETTING('m', "memory-limit", COUNT, memory_mb, .initial = "64", .min = 1, .max = 1 << 30,
+            .help = "memory for items in megabytes"),
+    SETTING('M', "disable-evictions", BOOL, evictions, .initial = "true", .flag = "false",
+            .help = "answer with an error when memory is full"),
+    SETTING('c', "conn-limit", COUNT, max_conns, .initial = "1024", .min = 1, .max = INT32_MAX,
+            .help = "connections at a time"),
+    SETTING('k', "lock-memory", BOOL, lock_memory, .flag = "true", .help = "never page out"),
+    SETTING('v', "verbose", CUSTOM, verbosity, .parse = more_verbose, .flag = "",
+            .help = "say more; may be repeated"),
+    SETTING('h', "help", BOOL, show_help, .flag = "true", .help = "this help"),
+    SETTING('V', "version", BOOL, show_version, .flag = "true", .help = "show version and exit"),
+    SETTING('P', "pidfile", STRING, pid_path, .argument = "FILE", .help = "write the pid here"),
+    SETTING('f', "slab-growth-factor", FACTOR, growth_factor, .initial = "1.25",
+            .help = "from one chunk size to the next"),
+    SETTING('n', "slab-min-size", COUNT, slab_min_size, .initial = "48", .min = 1, .max = 1 << 20,
+            .help = "least bytes for key, value and flags"),
+    SETTING('t', "threads", COUNT, threads, .initial = "4", .min = 1, .max = 1024,
+            .help = "worker threads"),
+    SETTING('R', "max-reqs-per-event", COUNT, reqs_per_event, .initial = "20", .min = 1,
+            .max = INT32_MAX, .help = "commands of a connection before others have a turn"),
+    SETTING('C', "disable-cas", BOOL, use_cas, .initial = "true", .flag = "false",
+            .help = "keep no cas values"),
+    SETTING('b', "listen-backlog", COUNT, backlog, .initial = "1024", .max = INT32_MAX,
+            .help = "connections that wait to be accepted"),
+    SETTING('B', "protocol", STRING, protocol, .initial = "auto", .argument = "NAME",
+            .help = "auto or ascii"),
+    SETTING('I', "max-item-size", SIZE, item_size_max, .initial = "1m",
+            .help = "largest item, 1k to 1g"),
+    SETTING('F', "disable-flush-all", BOOL, flush_enabled, .initial = "true", .flag = "false",
+            .help = "refuse flush_all"),
+    SETTING('X', "disable-dumping", BOOL, dump_enabled, .initial = "true", .flag = "false",
+            .help = "refuse to dump keys"),
+};
+
+static const struct option extended_table[] = {
+    SETTING(0, "maxconns_fast", BOOL, maxconns_fast, .initial = "true", .flag = "true",
+            .help = "tell the client that is one too many"),
+    SETTING(0, "no_maxconns_fast", BOOL, maxconns_fast, .flag = "false",
+            .help = "let the client that is one too many wait"),
+    SETTING(0, "hashpower", COUNT, hash_power, .initial = "16", .min = 12, .max = 32,
+            .help = "log2 of buckets at the start"),
+    SETTING(0, "hot_lru_pct", COUNT, hot_lru_pct, .initial = "20", .min = 1, .max = 79,
+            .help = "percent of memory for new items"),
+    SETTING(0, "warm_lru_pct", COUNT, warm_lru_pct, .initial = "40", .min = 1, .max = 79,
+            .help = "percent of memory for items in use"),
+    SETTING(0, "hot_max_factor", FACTOR, hot_max_factor, .initial = "0.2",
+            .help = "age limit of hot items, of cold ones' age"),
+    SETTING(0, "warm_max_factor", FACTOR, warm_max_factor, .initial = "2.0",
+            .help = "age limit of warm items, of cold ones' age"),
+    SETTING(0, "idle_timeout", COUNT, idle_timeout_s, .initial = "0", .max = INT32_MAX,
+            .help = "seconds before an idle connection is closed; 0: never"),
+};
+
+#define SETTINGS setting_table, OPTION_COUNT_OF(setting_table)
+#define EXTENDED extended_table, OPTION_COUNT_OF(extended_table)
+
+enum { EX_BAD_VALUE = 1, ITEM_SIZE_MIN = 1024 };
+static const uint64_t item_size_limit = 1u << 30;
+
+/* What no single option can tell. Returns the exit status and *why. */
+static int check(const struct settings *s, const char **why)
+{
+    const struct {
+        bool is_wrong;
+        int status;
+        const char *why;
+    } checks[] = {
+        {s->udp_port != 0, EX_USAGE, "-U: UDP is not yet supported, only 0 is"},
+        {strcmp(s->protocol, "binary") == 0, EX_USAGE,
+         "-B: the binary protocol is not yet supported, use auto or ascii"},
+        {strcmp(s->protocol, "auto") != 0 && strcmp(s->protocol, "ascii") != 0 &&
+             strcmp(s->protocol, "binary") != 0,
+         EX_USAGE, "Invalid value for binding protocol: -B takes auto or ascii"},
+        {s->growth_factor <= 1, EX_BAD_VALUE, "Factor must be greater than 1 (-f)"},
+        {s->item_size_max < ITEM_SIZE_MIN, EX_USAGE,
+         "Item max size cannot be less than 1024 bytes (-I)"},
+        {s->item_size_max > item_size_limit, EX_USAGE,
+         "Cannot set item size limit higher than a gigabyte (-I)"},
+        {s->item_size_max > (uint64_t)s->memory_mb * (1u << 20) / 2, EX_USAGE,
+         "Cannot set item size limit (-I) higher than 1/2 of memory max (-m)"},
+        {s->hot_lru_pct + s->warm_lru_pct > 80, EX_USAGE,
+         "hot_lru_pct + warm_lru_pct cannot be more than 80% combined"},
+        {s->hot_max_factor <= 0 || s->warm_max_factor <= 0, EX_BAD_VALUE,
+         "hot_max_factor and warm_max_factor must be greater than 0"},
+    };
+
+    for (size_t i = 0; i < OPTION_COUNT_OF(checks); i++) {
+        if (checks[i].is_wrong) {
+            *why = checks[i].why;
+            return checks[i].status;
+        }
+    }
+    return 0;
+}
+
+int settings_parse(int argc, char **argv, struct settings *settings)
+{
+    const struct argv_tables tables = {SETTINGS, EXTENDED};
+    struct argv_error failed;
+    const char *why = NULL;
+    int status;
+
+    memset(settings, 0, sizeof(*settings));
+    if (!option_defaults(SETTINGS, settings) || !option_defaults(EXTENDED, settings)) {
+        fputs("cachenode: out of memory\n", stderr);
+        return EX_OSERR;
+    }
+    if (!argv_parse(&tables, argc, argv, settings, &failed)) {
+        fprintf(stderr, "cachenode: %s\n", failed.text);
+        return failed.option != NULL && failed.option->letter == 'p' ? EX_USAGE : EX_BAD_VALUE;
+    }
+    if (settings->show_help || settings->show_version)
+        return 0;
+    status = check(settings, &why);
+    if (status != 0)
+        fprintf(stderr, "cachenode: %s\n", why);
+    return status;
+}
+
+void settings_free(struct settings *settings)
+{
+    for (unsigned i = 0; i < settings->listen.count; i++)
+        free(settings->listen.items[i].host);
+    settings->listen.count = 0;
+    option_free(SETTINGS, settings);
+}
+
+void settings_print_help(FILE *out)
+{
+    fputs("Usage: cachenode [options]\n\nOptions:\n", out);
+    argv_print_help(out, SETTINGS);
+    fputs("\n  -o, --extended=NAME[=VALUE],...\n", out);
+    for (size_t i = 0; i < OPTION_COUNT_OF(extended_table); i++)
+        fprintf(out, "        %-18s %s\n", extended_table[i].key, extended_table[i].help);
+}

@@ -1,0 +1,71 @@
+/*
+ * The settings of a cachenode, from a command line with memcached's letters and
+ * names; never changed after the start.
+ */
+#ifndef CACHENODE_SETTINGS_H
+#define CACHENODE_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct listen_address {
+    char *host;   /* NULL: every address */
+    int32_t port; /* 0: settings' tcp_port */
+};
+
+enum { LISTEN_ADDRESS_MAX = 64 };
+
+struct listen_addresses {
+    unsigned count; /* 0: every address */
+    struct listen_address items[LISTEN_ADDRESS_MAX];
+};
+
+enum { SETTINGS_PORT_ANY = -1 };
+
+struct settings {
+    int32_t tcp_port;   /* 0: no TCP; SETTINGS_PORT_ANY: one that the system picks */
+    char *unix_path;    /* listen here and not on TCP; NULL: TCP */
+    uint32_t unix_mask; /* permissions of the unix socket's file */
+    struct listen_addresses listen;
+    uint32_t backlog;
+    uint32_t max_conns;
+    bool maxconns_fast; /* tell the client that is one too many, rather than let him wait */
+    uint32_t threads;
+    uint32_t reqs_per_event; /* commands of a connection before others have a turn */
+    uint32_t idle_timeout_s; /* 0: none */
+
+    uint32_t memory_mb;
+    bool evictions;
+    uint64_t item_size_max; /* bytes */
+    double growth_factor;
+    uint32_t slab_min_size; /* bytes of key, value and flags */
+    uint32_t hash_power;    /* log2 of buckets at the start */
+    uint32_t hot_lru_pct, warm_lru_pct;
+    double hot_max_factor, warm_max_factor;
+    bool use_cas, flush_enabled, dump_enabled;
+    bool lock_memory;
+
+    bool daemonize;
+    bool core_dumps;
+    char *user; /* to become; NULL: stay */
+    char *pid_path;
+    uint32_t verbosity;
+
+    uint32_t udp_port; /* only 0 */
+    char *protocol;    /* auto or ascii */
+    bool show_help, show_version;
+};
+
+/*
+ * Fills in *settings from the command line. Returns 0, or, after printing why on
+ * stderr, the status to exit with. settings_free is due either way.
+ */
+int settings_parse(int argc, char **argv, struct settings *settings);
+
+void settings_free(struct settings *settings);
+
+/* Prints usage and options. */
+void settings_print_help(FILE *out);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * Upkeep of the index: frees items that are over, bucket by bucket, and makes the
+ * index grow. Both work in small steps under one stripe's lock at a time.
+ */
+#include "cachenode/store/internal.h"
+
+enum { CRAWL_BUCKETS = 2000, GROW_BUCKETS = 500 };
+
+static bool is_over(const struct item *item, void *store)
+{
+    return item_is_expired(store, item) || item_is_flushed(store, item);
+}
+
+static void crawl_bucket(struct store_user *user, uint32_t bucket)
+{
+    struct store *store = user->store;
+    struct lock *stripe = hash_table_stripe(&store->table, bucket);
+    struct item *item;
+
+    lock_take(stripe);
+    while ((item = hash_table_search(&store->table, bucket, is_over, store)) != NULL) {
+        struct lru *lru = lru_of(store, item);
+
+        lock_take(&lru->lock);
+        lru->counters.crawler_reclaimed++;
+        if (!item->is_fetched)
+            lru->counters.expired_unfetched++;
+        item_unlink_listed(user, item, store_hash(item_key(item)));
+        lock_give(&lru->lock);
+    }
+    lock_give(stripe);
+}
+
+bool store_crawl(struct store_user *user)
+{
+    struct store *store = user->store;
+
+    for (unsigned i = 0; i < CRAWL_BUCKETS; i++) {
+        if (store->crawled >= store->table.bucket_count) {
+            store->crawled = 0;
+            return false;
+        }
+        crawl_bucket(user, store->crawled++);
+    }
+    return true;
+}
+
+bool store_grow(struct store_user *user)
+{
+    struct hash_table *table = &user->store->table;
+
+    for (unsigned i = 0; i < GROW_BUCKETS && hash_table_is_crowded(table); i++)
+        hash_table_grow(table, store_hash);
+    return hash_table_is_crowded(table);
+}
