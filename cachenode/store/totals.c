@@ -124,7 +124,7 @@ void store_reset(struct store *store)
         struct store_user *user = container_of(each, struct store_user, link);
 
         metric_zero(&user->metrics.get_expired, sizeof(user->metrics) / sizeof(uint64_t));
-        metric_zero(&user->classes[0].get_hits, sizeof(user->classes) / sizeof(uint64_t));
+        metric_zero(&user->classes[0].get_hits, sizeof(user->classes) / (sizeof(uint64_t)));
     }
     lock_give(&store->lock);
 }
