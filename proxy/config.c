@@ -1,0 +1,439 @@
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/un.h>
+
+#include "common/bytes/number.h"
+#include "common/option/option.h"
+#include "common/option/yaml.h"
+#include "proxy/config.h"
+
+static const void *find_hash(struct str name)
+{
+    return hash_find(name);
+}
+
+static const char *hash_choice(size_t i)
+{
+    return hashes[i].name;
+}
+
+static const void *find_distribution(struct str name)
+{
+    return distribution_find(name);
+}
+
+static const char *distribution_choice(size_t i)
+{
+    return distributions[i] ? distributions[i]->name : NULL;
+}
+
+static const char *parse_hash_tag(struct str value, void *field)
+{
+    struct hash_tag_config *tag = field;
+
+    if (value.len != 2)
+        return "is not a valid hash tag string with two characters";
+    tag->is_set = true;
+    memcpy(tag->ends, value.data, 2);
+    return NULL;
+}
+
+/* Cuts what stands behind the last `separator` off `text`; false when there is none. */
+static bool cut_last(struct str *text, char separator, struct str *behind)
+{
+    const char *at = text->len == 0 ? NULL : memrchr(text->data, separator, text->len);
+
+    if (at == NULL)
+        return false;
+    *behind = str_skip(*text, (size_t)(at - text->data) + 1);
+    text->len = (size_t)(at - text->data);
+    return true;
+}
+
+static bool parse_port(struct str text, uint16_t *port)
+{
+    uint32_t number;
+
+    if (!number_parse_u32(text, &number) || number == 0 || number > UINT16_MAX)
+        return false;
+    *port = (uint16_t)number;
+    return true;
+}
+
+/* "[::1]" is "::1"; other hosts are as they stand. */
+static struct str host_without_brackets(struct str host)
+{
+    if (host.len > 2 && host.data[0] == '[' && host.data[host.len - 1] == ']')
+        return (struct str){host.data + 1, host.len - 2};
+    return host;
+}
+
+static bool is_unix_path_length(struct str path)
+{
+    return path.len < sizeof(((struct sockaddr_un *)NULL)->sun_path);
+}
+
+static char *copy_of(struct str text)
+{
+    return strndup(text.data, text.len);
+}
+
+static const char *parse_unix_listen(struct str value, struct listen_config *listen)
+{
+    struct str path = value, permission = STR("");
+    uint32_t mode = 0;
+
+    if (cut_last(&path, ' ', &permission)) {
+        for (size_t i = 0; i < permission.len; i++) {
+            if (permission.data[i] < '0' || permission.data[i] > '7' || mode > 0777)
+                return "has an invalid file permission in \"socket_path permission\" format string";
+            mode = mode * 8 + (uint32_t)(permission.data[i] - '0');
+        }
+        if (permission.len == 0 || mode > 0777)
+            return "has an invalid file permission in \"socket_path permission\" format string";
+        listen->has_mode = true;
+        listen->mode = mode;
+    }
+    if (!is_unix_path_length(path))
+        return "has an invalid value: the path of a unix socket has at most 107 bytes";
+    listen->unix_path = copy_of(path);
+    return listen->unix_path ? NULL : "cannot be kept: out of memory";
+}
+
+static const char *parse_listen(struct str value, void *field)
+{
+    struct listen_config *listen = field;
+    struct str host = value, port;
+
+    listen->text = copy_of(value);
+    if (listen->text == NULL)
+        return "cannot be kept: out of memory";
+    if (value.len != 0 && value.data[0] == '/')
+        return parse_unix_listen(value, listen);
+    if (!cut_last(&host, ':', &port) || host.len == 0 || str_equal(host, STR("*")))
+        return "has an invalid \"hostname:port\" format string";
+    if (!parse_port(port, &listen->port))
+        return "has an invalid port in \"hostname:port\" format string, 1 to 65535 was expected";
+    listen->host = copy_of(host_without_brackets(host));
+    return listen->host ? NULL : "cannot be kept: out of memory";
+}
+
+#define POOL_OPTION(name, kind, field, ...)                                                        \
+    {                                                                                              \
+        .key = (name), .type = OPTION_##kind, .offset = offsetof(struct pool_config, field),       \
+        __VA_ARGS__                                                                                \
+    }
+
+static const struct option pool_options[] = {
+    POOL_OPTION("listen", CUSTOM, listen, .parse = parse_listen,
+                .argument = "host:port, or /path and octal permissions",
+                .help = "where clients connect; required"),
+    POOL_OPTION("hash", CHOICE, hash, .initial = "fnv1a_64", .find = find_hash,
+                .choice = hash_choice, .help = "how a key becomes a number"),
+    POOL_OPTION("hash_tag", CUSTOM, hash_tag, .parse = parse_hash_tag, .argument = "two characters",
+                .help = "hash only what stands between these two"),
+    POOL_OPTION("distribution", CHOICE, distribution, .initial = "ketama",
+                .find = find_distribution, .choice = distribution_choice,
+                .help = "how keys are spread over the servers"),
+    POOL_OPTION("timeout", MILLISECONDS, timeout_ms, .initial = "0",
+                .help = "wait for a server's connect or reply; 0: for ever"),
+    POOL_OPTION("backlog", COUNT, backlog, .initial = "512", .max = INT32_MAX,
+                .help = "connections that wait to be accepted"),
+    POOL_OPTION("client_connections", COUNT, client_connections, .initial = "0", .max = INT32_MAX,
+                .help = "clients at a time; 0: as many as come"),
+    POOL_OPTION("tcpkeepalive", BOOL, tcpkeepalive, .initial = "false",
+                .help = "probe idle connections"),
+    POOL_OPTION("redis", BOOL, redis, .initial = "false", .help = "the pool speaks Redis"),
+    POOL_OPTION("redis_auth", STRING, redis_auth, .help = "password of a Redis pool"),
+    POOL_OPTION("redis_db", COUNT, redis_db, .initial = "0", .max = INT32_MAX,
+                .help = "database of a Redis pool"),
+    POOL_OPTION("preconnect", BOOL, preconnect, .initial = "false",
+                .help = "connect to all servers at the start"),
+    POOL_OPTION("auto_eject_hosts", BOOL, auto_eject_hosts, .initial = "false",
+                .help = "stop using a server that keeps failing"),
+    POOL_OPTION("server_connections", COUNT, server_connections, .initial = "1", .min = 1,
+                .max = INT32_MAX, .help = "connections to each server"),
+    POOL_OPTION("server_retry_timeout", MILLISECONDS, server_retry_timeout_ms, .initial = "30000",
+                .help = "wait before an ejected server is tried again"),
+    POOL_OPTION("server_failure_limit", COUNT, server_failure_limit, .initial = "2",
+                .max = INT32_MAX, .help = "failures in a row before a server is ejected"),
+    POOL_OPTION("reuseport", BOOL, reuseport, .initial = "false",
+                .help = "let other processes listen on the same port"),
+};
+
+#define POOL_OPTIONS pool_options, OPTION_COUNT_OF(pool_options)
+
+struct loader {
+    struct yaml_file *file;
+    const struct yaml_value *pool_key; /* of the pool that is being read */
+    char *error;
+    size_t error_size;
+};
+
+/* Complains about `value`, naming the pool. Returns false. */
+static bool refuse(struct loader *loader, const struct yaml_value *value, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static bool refuse(struct loader *loader, const struct yaml_value *value, const char *format, ...)
+{
+    char text[OPTION_ERROR_MAX + 128];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    yaml_file_complain(loader->file, value, loader->error, loader->error_size, "pool %.64s: %s",
+                       loader->pool_key->text.data, text);
+    return false;
+}
+
+/* The name for hashing and statistics, exactly as nutcracker has it: the default port is
+ * left out, and a unix path keeps the colon that stood before its weight. */
+static char *default_name(struct str address, const struct server_config *server)
+{
+    static const char memcached_port[] = ":11211";
+    char *name;
+
+    if (server->unix_path != NULL)
+        return asprintf(&name, "%.*s:", STR_ARG(address)) < 0 ? NULL : name;
+    if (server->port == 11211 && address.len > strlen(memcached_port))
+        address.len =
+            (size_t)((const char *)memrchr(address.data, ':', address.len) - address.data);
+    return copy_of(address);
+}
+
+/* Parses "host:port:weight [name]" or "/path:weight [name]" from the right.
+ * Returns NULL, or what is wrong. */
+static const char *parse_server(struct str line, struct server_config *server)
+{
+    static const char *const format =
+        "has an invalid \"hostname:port:weight [name]\" or \"/path/unix_socket:weight [name]\" "
+        "format string";
+    bool is_unix = line.len != 0 && line.data[0] == '/';
+    struct str rest = line, name = STR(""), weight, port, address;
+    bool has_name = cut_last(&rest, ' ', &name);
+
+    if (!cut_last(&rest, ':', &weight) || rest.len == 0 || (has_name && name.len == 0))
+        return format;
+    address = rest;
+    if (!is_unix && (!cut_last(&rest, ':', &port) || rest.len == 0))
+        return format;
+    if (!number_parse_u32(weight, &server->weight) || server->weight > INT32_MAX)
+        return "has an invalid weight in \"hostname:port:weight [name]\" format string";
+    if (server->weight == 0)
+        return "has a zero weight in \"hostname:port:weight [name]\" format string";
+    if (!is_unix && !parse_port(port, &server->port))
+        return "has an invalid port in \"hostname:port:weight [name]\" format string";
+    if (is_unix && !is_unix_path_length(rest))
+        return "has an invalid value: the path of a unix socket has at most 107 bytes";
+    if (is_unix)
+        server->unix_path = copy_of(rest);
+    else
+        server->host = copy_of(host_without_brackets(rest));
+    server->text = copy_of(line);
+    server->name = has_name ? copy_of(name) : default_name(address, server);
+    if (!server->text || !server->name || !(is_unix ? server->unix_path : server->host))
+        return "cannot be kept: out of memory";
+    return NULL;
+}
+
+static int compare_names(const char *a, const char *b)
+{
+    return distribution_compare_names(str_of(a), str_of(b));
+}
+
+static int compare_servers(const void *a, const void *b)
+{
+    return compare_names(((const struct server_config *)a)->name,
+                         ((const struct server_config *)b)->name);
+}
+
+static int compare_pools(const void *a, const void *b)
+{
+    return compare_names(((const struct pool_config *)a)->name,
+                         ((const struct pool_config *)b)->name);
+}
+
+static bool read_servers(struct loader *loader, const struct yaml_value *list,
+                         struct pool_config *pool)
+{
+    if (list->kind != YAML_LIST || list->count == 0)
+        return refuse(loader, list, "servers: a list of at least one server was expected");
+    pool->servers = calloc(list->count, sizeof(pool->servers[0]));
+    if (pool->servers == NULL)
+        return refuse(loader, list, "out of memory");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct yaml_value *line = list->children[i];
+        const char *wrong = "is not a server";
+
+        pool->server_count = i + 1;
+        if (line->kind != YAML_SCALAR)
+            return refuse(loader, line, "servers: \"host:port:weight [name]\" was expected");
+        wrong = parse_server(line->text, &pool->servers[i]);
+        if (wrong != NULL)
+            return refuse(loader, line, "servers: '%.200s' %s", line->text.data, wrong);
+    }
+    qsort(pool->servers, pool->server_count, sizeof(pool->servers[0]), compare_servers);
+    for (size_t i = 1; i < pool->server_count; i++) {
+        if (compare_servers(&pool->servers[i - 1], &pool->servers[i]) == 0)
+            return refuse(loader, list, "servers: two servers have the same name '%.200s'",
+                          pool->servers[i].name);
+    }
+    return true;
+}
+
+/* What no single key can tell. */
+static bool check_pool(struct loader *loader, const struct pool_config *pool)
+{
+    if (pool->listen.text == NULL)
+        return refuse(loader, loader->pool_key, "directive \"listen:\" is missing");
+    if (pool->servers == NULL)
+        return refuse(loader, loader->pool_key, "directive \"servers:\" is missing");
+    if (pool->redis)
+        return refuse(loader, loader->pool_key,
+                      "redis: true is not yet supported; this release serves memcached pools");
+    if (pool->redis_auth != NULL)
+        return refuse(loader, loader->pool_key,
+                      "directive \"redis_auth:\" is only valid for a redis pool");
+    return true;
+}
+
+static bool read_pool(struct loader *loader, const struct yaml_value *map, struct pool_config *pool)
+{
+    char error[OPTION_ERROR_MAX];
+
+    pool->name = copy_of(loader->pool_key->text);
+    if (pool->name == NULL || !option_defaults(POOL_OPTIONS, pool))
+        return refuse(loader, loader->pool_key, "out of memory");
+    if (loader->pool_key->text.len == 0)
+        return refuse(loader, loader->pool_key, "a pool needs a name");
+    if (map->kind != YAML_MAP)
+        return refuse(loader, map, "keys and values were expected");
+    for (size_t i = 0; i < map->count; i += 2) {
+        const struct yaml_value *key = map->children[i], *value = map->children[i + 1];
+        const struct option *option = option_find(POOL_OPTIONS, key->text);
+
+        if (str_equal(key->text, STR("servers"))) {
+            if (!read_servers(loader, value, pool))
+                return false;
+            continue;
+        }
+        if (option == NULL)
+            return refuse(loader, key, "directive \"%.64s\" is unknown", key->text.data);
+        if (value->kind != YAML_SCALAR)
+            return refuse(loader, value, "%s: a single value was expected", option->key);
+        if (!option_set(option, pool, value->text, error))
+            return refuse(loader, value, "%s", error);
+    }
+    return check_pool(loader, pool);
+}
+
+static int compare_listens(const void *a, const void *b)
+{
+    return strcmp((*(const struct pool_config *const *)a)->listen.text,
+                  (*(const struct pool_config *const *)b)->listen.text);
+}
+
+/* Pools' names differ already: they are keys of one map. */
+static bool check_listens(struct loader *loader, const struct config *config)
+{
+    const struct pool_config **pools = calloc(config->pool_count, sizeof(struct pool_config *));
+    bool is_good = pools != NULL;
+
+    for (size_t i = 0; is_good && i < config->pool_count; i++)
+        pools[i] = &config->pools[i];
+    if (is_good)
+        qsort(pools, config->pool_count, sizeof(pools[0]), compare_listens);
+    else
+        yaml_file_complain(loader->file, loader->file->root, loader->error, loader->error_size,
+                           "out of memory");
+    for (size_t i = 1; is_good && i < config->pool_count; i++) {
+        is_good = compare_listens(&pools[i - 1], &pools[i]) != 0;
+        if (!is_good)
+            yaml_file_complain(loader->file, loader->file->root, loader->error, loader->error_size,
+                               "pools '%.64s' and '%.64s' have the same listen address '%.200s'",
+                               pools[i - 1]->name, pools[i]->name, pools[i]->listen.text);
+    }
+    free(pools);
+    return is_good;
+}
+
+static struct config *read_config(struct loader *loader)
+{
+    const struct yaml_value *root = loader->file->root;
+    struct config *config;
+
+    if (root->kind != YAML_MAP || root->count == 0) {
+        yaml_file_complain(loader->file, root, loader->error, loader->error_size,
+                           "pool names with their keys were expected");
+        return NULL;
+    }
+    config = calloc(1, sizeof(*config) + root->count / 2 * sizeof(config->pools[0]));
+    if (config == NULL) {
+        yaml_file_complain(loader->file, root, loader->error, loader->error_size, "out of memory");
+        return NULL;
+    }
+    for (size_t i = 0; i < root->count / 2; i++) {
+        config->pool_count = i + 1;
+        loader->pool_key = root->children[2 * i];
+        if (!read_pool(loader, root->children[2 * i + 1], &config->pools[i])) {
+            config_free(config);
+            return NULL;
+        }
+    }
+    qsort(config->pools, config->pool_count, sizeof(config->pools[0]), compare_pools);
+    if (!check_listens(loader, config)) {
+        config_free(config);
+        return NULL;
+    }
+    return config;
+}
+
+static struct config *read_file(struct yaml_file *file, char *error, size_t error_size)
+{
+    struct loader loader = {.file = file, .error = error, .error_size = error_size};
+    struct config *config = file ? read_config(&loader) : NULL;
+
+    yaml_file_free(file);
+    return config;
+}
+
+struct config *config_load(const char *path, char *error, size_t error_size)
+{
+    return read_file(yaml_file_load(path, error, error_size), error, error_size);
+}
+
+struct config *config_parse(const char *name, struct str text, char *error, size_t error_size)
+{
+    return read_file(yaml_file_parse(name, text, error, error_size), error, error_size);
+}
+
+static void free_pool(struct pool_config *pool)
+{
+    for (size_t i = 0; i < pool->server_count; i++) {
+        free(pool->servers[i].text);
+        free(pool->servers[i].name);
+        free(pool->servers[i].host);
+        free(pool->servers[i].unix_path);
+    }
+    free(pool->servers);
+    free(pool->listen.text);
+    free(pool->listen.host);
+    free(pool->listen.unix_path);
+    free(pool->name);
+    option_free(POOL_OPTIONS, pool);
+}
+
+void config_free(struct config *config)
+{
+    if (config == NULL)
+        return;
+    for (size_t i = 0; i < config->pool_count; i++)
+        free_pool(&config->pools[i]);
+    free(config);
+}
+
+void config_print_reference(FILE *out)
+{
+    option_print_reference(out, POOL_OPTIONS);
+}

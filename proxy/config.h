@@ -1,0 +1,88 @@
+/*
+ * The proxy's configuration: pools and their servers, read from a YAML file in
+ * nutcracker's format, checked, and never changed afterwards.
+ *
+ * Pools, and the servers of a pool, stand in the order of their names: shorter
+ * names first, then by their bytes.
+ */
+#ifndef PROXY_CONFIG_H
+#define PROXY_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "common/hash/hash.h"
+#include "proxy/distribution/distribution.h"
+
+/* Either host and port, or unix_path; the other is NULL. */
+struct listen_config {
+    char *text; /* as configured */
+    char *host;
+    char *unix_path;
+    uint16_t port;
+    bool has_mode;
+    mode_t mode; /* of the unix socket's file */
+};
+
+struct server_config {
+    char *text; /* as configured */
+    char *name; /* what is hashed, and how statistics call it */
+    char *host;
+    char *unix_path;
+    uint16_t port;
+    uint32_t weight; /* at least 1 */
+};
+
+struct hash_tag_config {
+    bool is_set;
+    char ends[2];
+};
+
+struct pool_config {
+    char *name;
+    struct listen_config listen;
+    const struct hash *hash;
+    struct hash_tag_config hash_tag;
+    const struct distribution *distribution;
+    uint32_t timeout_ms; /* 0: none */
+    uint32_t backlog;
+    uint32_t client_connections; /* 0: as many as come */
+    bool tcpkeepalive;
+    bool redis;
+    char *redis_auth;
+    uint32_t redis_db;
+    bool preconnect;
+    bool auto_eject_hosts;
+    bool reuseport;
+    uint32_t server_connections; /* per server, at least 1 */
+    uint32_t server_retry_timeout_ms;
+    uint32_t server_failure_limit; /* failures in a row; 0 acts like 1 */
+    size_t server_count;           /* at least 1 */
+    struct server_config *servers;
+};
+
+struct config {
+    size_t pool_count; /* at least 1 */
+    struct pool_config pools[];
+};
+
+enum { CONFIG_ERROR_MAX = 1024 }; /* bytes for any message */
+
+/*
+ * Reads and checks the file at `path`. Returns NULL with a message
+ * "path:line:column: ..." in `error`. To be freed with config_free.
+ */
+struct config *config_load(const char *path, char *error, size_t error_size);
+
+/* The same for text at hand; messages call it `name`. */
+struct config *config_parse(const char *name, struct str text, char *error, size_t error_size);
+
+void config_free(struct config *config);
+
+/* Prints the keys of a pool as a Markdown table. */
+void config_print_reference(FILE *out);
+
+#endif
