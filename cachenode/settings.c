@@ -2,6 +2,7 @@
 #include <sysexits.h>
 
 #include "cachenode/settings.h"
+#include "common/base/version.h"
 #include "common/bytes/number.h"
 #include "common/option/argv.h"
 #include "common/option/option.h"
@@ -225,7 +226,9 @@ int settings_parse(int argc, char **argv, struct settings *settings)
     }
     if (!argv_parse(&tables, argc, argv, settings, &failed)) {
         fprintf(stderr, "cachenode: %s\n", failed.text);
-        return failed.option != NULL && failed.option->letter == 'p' ? EX_USAGE : EX_BAD_VALUE;
+        return failed.failure == ARGV_BAD && failed.option != NULL && failed.option->letter == 'p'
+                   ? EX_USAGE
+                   : EX_BAD_VALUE;
     }
     if (settings->show_help || settings->show_version)
         return 0;
@@ -250,4 +253,9 @@ void settings_print_help(FILE *out)
     fputs("\n  -o, --extended=NAME[=VALUE],...\n", out);
     for (size_t i = 0; i < OPTION_COUNT_OF(extended_table); i++)
         fprintf(out, "        %-18s %s\n", extended_table[i].key, extended_table[i].help);
+}
+
+void settings_print_version(FILE *out)
+{
+    fputs("cachenode " CACHEPOOL_VERSION " (speaks memcached " MEMCACHED_VERSION ")\n", out);
 }

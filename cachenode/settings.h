@@ -68,4 +68,7 @@ void settings_free(struct settings *settings);
 /* Prints usage and options. */
 void settings_print_help(FILE *out);
 
+/* Prints the line of -V. */
+void settings_print_version(FILE *out);
+
 #endif
