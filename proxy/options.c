@@ -25,7 +25,7 @@ static const struct option proxy_option_table[] = {
     PROXY_OPTION("output", STRING, log_path, .letter = 'o', .argument = "FILE",
                  .help = "log file (default: stderr)"),
     PROXY_OPTION("conf-file", STRING, config_path, .letter = 'c', .argument = "FILE",
-                 .initial = "conf/nutcracker.yml", .help = "configuration file"),
+                 .initial = "conf/cacheproxy.yml", .help = "configuration file"),
     PROXY_OPTION("stats-port", COUNT, stats_port, .letter = 's', .initial = "22222", .min = 1,
                  .max = 65535, .help = "port of the statistics"),
     PROXY_OPTION("stats-addr", STRING, stats_host, .letter = 'a', .argument = "HOST",

@@ -49,6 +49,16 @@ START_TEST(defaults_stand_unless_an_option_says_otherwise)
 }
 END_TEST
 
+START_TEST(without_a_configuration_file_named_the_example_is_read)
+{
+    ck_assert(parse("-t", NULL));
+    ck_assert(options.test_config);
+    ck_assert_str_eq(options.config_path, "conf/cacheproxy.yml");
+    proxy_options_free(&options);
+}
+END_TEST
+
 UNIT_MAIN("options", tcase_add_loop_test(tests, a_mistake_is_told_in_nutcrackers_words, 0,
                                          (int)(sizeof(refused) / sizeof(refused[0])));
+          tcase_add_test(tests, without_a_configuration_file_named_the_example_is_read);
           tcase_add_test(tests, defaults_stand_unless_an_option_says_otherwise);)
