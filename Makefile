@@ -11,7 +11,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 CPPFLAGS += -I. -D_GNU_SOURCE
 CFLAGS_ALL := -std=gnu11 -g -fno-omit-frame-pointer -pthread $(WARNINGS)
 LDFLAGS_ALL := -pthread
-LIBS := -levent_core -levent_pthreads -lyaml -lm
+LIBS := -levent_core -lyaml -lm
 
 ifeq ($(BUILD),release)
 CFLAGS_ALL += -O2 -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -29,7 +29,7 @@ $(error BUILD is release, debug, asan or tsan)
 endif
 
 sources = $(sort $(wildcard $(addsuffix /*.c,$(1))))
-objects = $(patsubst %.c,$(OUT)/%.o,$(1))
+objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
 COMMON := $(call sources,$(addprefix common/,base bytes hash option metric protocol net process))
 PROXY := $(call sources,proxy proxy/distribution proxy/plan)
@@ -47,22 +47,25 @@ $(OUT)/libcachenode.a: $(call objects,$(filter-out cachenode/main.c,$(NODE)))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(OUT)/%.o: %.c
+$(OUT)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(OUT)/cacheproxy: $(OUT)/proxy/main.o $(OUT)/libproxy.a $(OUT)/libcommon.a
+$(OUT)/cacheproxy: $(OUT)/obj/proxy/main.o $(OUT)/libproxy.a $(OUT)/libcommon.a
 	$(CC) $(LDFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(OUT)/cachenode: $(OUT)/cachenode/main.o $(OUT)/libcachenode.a $(OUT)/libcommon.a
+$(OUT)/cachenode: $(OUT)/obj/cachenode/main.o $(OUT)/libcachenode.a $(OUT)/libcommon.a
 	$(CC) $(LDFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # A unit test links the layer that it tests and those below.
-$(OUT)/tests/unit/common/%: $(OUT)/tests/unit/common/%.o $(OUT)/libcommon.a
+$(OUT)/tests/unit/common/%: $(OUT)/obj/tests/unit/common/%.o $(OUT)/libcommon.a
+	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lcheck -lsubunit -lrt $(LIBS)
-$(OUT)/tests/unit/proxy/%: $(OUT)/tests/unit/proxy/%.o $(OUT)/libproxy.a $(OUT)/libcommon.a
+$(OUT)/tests/unit/proxy/%: $(OUT)/obj/tests/unit/proxy/%.o $(OUT)/libproxy.a $(OUT)/libcommon.a
+	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lcheck -lsubunit -lrt $(LIBS)
-$(OUT)/tests/unit/cachenode/%: $(OUT)/tests/unit/cachenode/%.o $(OUT)/libcachenode.a $(OUT)/libcommon.a
+$(OUT)/tests/unit/cachenode/%: $(OUT)/obj/tests/unit/cachenode/%.o $(OUT)/libcachenode.a $(OUT)/libcommon.a
+	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $(LDFLAGS) -o $@ $^ -lcheck -lsubunit -lrt $(LIBS)
 
 unit-tests: $(TEST_PROGRAMS)

@@ -209,6 +209,11 @@ void item_free(struct store_user *user, struct item *item)
     slab_give(slab, &user->magazines[class_id], class_id, item);
 }
 
+uint64_t store_item_cas(const struct store_user *user, const struct item *item)
+{
+    return user->store->options.use_cas ? item->cas : 0;
+}
+
 bool store_can_hold(const struct item *item)
 {
     return __atomic_load_n(&item->refs, __ATOMIC_RELAXED) < ITEM_REFS_MAX;

@@ -174,6 +174,9 @@ enum store_result store_add_number(struct store_user *user, struct str key, uint
  * then. Any number of them may be waiting. */
 void store_flush(struct store *store, uint32_t at);
 
+/* The CAS to tell a client; 0 when the store does without (-C). */
+uint64_t store_item_cas(const struct store_user *user, const struct item *item);
+
 /* Whether another hold may be taken, as a chain does that keeps the item. */
 bool store_can_hold(const struct item *item);
 

@@ -1,0 +1,306 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "cachenode/node.h"
+#include "cachenode/stats.h"
+#include "cachenode/upkeep/upkeep.h"
+#include "cachenode/worker.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/net/listener.h"
+#include "common/process/daemon.h"
+#include "common/process/signals.h"
+
+enum { LISTENER_MAX = 64 };
+
+struct node_listener {
+    struct listener listener;
+    struct node *node;
+};
+
+struct node {
+    const struct settings *settings;
+    struct loop loop;
+    struct signals signals;
+    struct node_listener listeners[LISTENER_MAX];
+    unsigned listener_count;
+    struct store *store;
+    struct upkeep *upkeep;
+    struct worker *workers;
+    unsigned worker_count, next_worker;
+    struct node_metrics metrics;
+    struct stats_source source;
+};
+
+/* --- statistics --- */
+
+static void sum_workers(void *arg, struct worker_metrics *sum)
+{
+    const struct node *node = arg;
+
+    for (unsigned i = 0; i < node->worker_count; i++)
+        metric_sum(&sum->cmd_get, &node->workers[i].context.metrics.cmd_get,
+                   sizeof(*sum) / sizeof(uint64_t));
+}
+
+/* Counters only: how many are connected is no matter of a reset. */
+static void reset_workers(void *arg)
+{
+    struct node *node = arg;
+    size_t counters = offsetof(struct worker_metrics, curr_connections) / sizeof(uint64_t);
+
+    for (unsigned i = 0; i < node->worker_count; i++)
+        metric_zero(&node->workers[i].context.metrics.cmd_get, counters);
+    metric_zero(&node->metrics.total_connections, sizeof(node->metrics) / sizeof(uint64_t));
+}
+
+/* --- accepting --- */
+
+static uint64_t connection_count(struct node *node)
+{
+    uint64_t count = 0;
+
+    for (unsigned i = 0; i < node->worker_count; i++)
+        count += metric_get(&node->workers[i].context.metrics.curr_connections);
+    return count;
+}
+
+static void turn_away(struct node *node, int fd)
+{
+    static const char words[] = "ERROR Too many open connections\r\n";
+
+    metric_add(&node->metrics.rejected_connections, 1);
+    (void)!write(fd, words, sizeof(words) - 1);
+    close(fd);
+}
+
+static void node_accepted(struct listener *listener, int fd)
+{
+    struct node *node = container_of(listener, struct node_listener, listener)->node;
+
+    if (connection_count(node) >= node->settings->max_conns) {
+        turn_away(node, fd);
+        return;
+    }
+    metric_add(&node->metrics.total_connections, 1);
+    node->next_worker = (node->next_worker + 1) % node->worker_count;
+    if (!worker_hand_over(&node->workers[node->next_worker], fd))
+        close(fd);
+}
+
+static bool listen_on(struct node *node, const struct addr *addr)
+{
+    struct listen_options options = {.backlog = (int)node->settings->backlog,
+                                     .has_unix_mode = addr->family == AF_UNIX,
+                                     .unix_mode = (mode_t)node->settings->unix_mask};
+    struct node_listener *listener = &node->listeners[node->listener_count];
+    char text[ADDR_TEXT_MAX];
+    const char *step;
+    int fd;
+
+    if (node->listener_count == LISTENER_MAX)
+        return false;
+    fd = listener_socket(addr, &options, &step);
+    if (fd < 0) {
+        addr_format(addr, text);
+        fprintf(stderr, "cachenode: %s: %s: %s\n", text, step, strerror(errno));
+        return false;
+    }
+    listener->node = node;
+    listener_open(&listener->listener, &node->loop, fd, node_accepted);
+    node->listener_count++;
+    return true;
+}
+
+static bool listen_on_host(struct node *node, const char *host, int32_t port)
+{
+    struct addr addrs[LISTENER_MAX];
+    const char *error = NULL;
+    unsigned count = addr_resolve(host, port == SETTINGS_PORT_ANY ? 0 : (uint16_t)port, addrs,
+                                  LISTENER_MAX, &error);
+    unsigned opened = 0;
+
+    if (count == 0)
+        fprintf(stderr, "cachenode: -l %s: %s\n", host == NULL ? "*" : host, error);
+    for (unsigned i = 0; i < count; i++)
+        opened += listen_on(node, &addrs[i]);
+    return opened != 0;
+}
+
+static bool listen_all(struct node *node)
+{
+    const struct settings *settings = node->settings;
+    struct addr addr;
+
+    if (settings->unix_path != NULL) {
+        if (addr_unix(settings->unix_path, &addr))
+            return listen_on(node, &addr);
+        fprintf(stderr, "cachenode: -s %s: the path is too long\n", settings->unix_path);
+        return false;
+    }
+    if (settings->tcp_port == 0)
+        return true;
+    if (settings->listen.count == 0)
+        return listen_on_host(node, NULL, settings->tcp_port);
+    for (unsigned i = 0; i < settings->listen.count; i++) {
+        const struct listen_address *item = &settings->listen.items[i];
+
+        if (!listen_on_host(node, item->host, item->port != 0 ? item->port : settings->tcp_port))
+            return false;
+    }
+    return true;
+}
+
+/* Tells the ports to whoever started us and asked for it by MEMCACHED_PORT_FILENAME. */
+static bool write_ports(const struct node *node)
+{
+    const char *path = getenv("MEMCACHED_PORT_FILENAME");
+    char aside[4096];
+    FILE *out;
+
+    if (path == NULL)
+        return true;
+    if (snprintf(aside, sizeof(aside), "%s.lck", path) >= (int)sizeof(aside))
+        return false;
+    out = fopen(aside, "w");
+    if (out == NULL)
+        return false;
+    for (unsigned i = 0; i < node->listener_count; i++) {
+        struct addr addr;
+        char text[ADDR_TEXT_MAX];
+
+        if (!addr_of_socket(node->listeners[i].listener.fd, &addr) || addr.family == AF_UNIX)
+            continue;
+        addr_format(&addr, text);
+        fprintf(out, "TCP %s: %s\n", addr.family == AF_INET ? "INET" : "INET6",
+                strrchr(text, ':') + 1);
+    }
+    return fclose(out) == 0 && rename(aside, path) == 0;
+}
+
+/* --- start and stop --- */
+
+static void caught_end(int number, void *context)
+{
+    struct node *node = context;
+
+    log_info("signal %d: ending", number);
+    loop_stop(&node->loop);
+}
+
+static void caught_nothing(int number, void *context)
+{
+    (void)number;
+    (void)context;
+}
+
+static const struct signal_row signal_rows[] = {
+    {SIGTERM, caught_end}, {SIGINT, caught_end}, {SIGUSR1, caught_end}, {SIGHUP, caught_nothing}};
+
+static struct store *make_store(const struct settings *settings, const char **error)
+{
+    struct store_options options = {
+        .memory_bytes = (uint64_t)settings->memory_mb << 20,
+        .item_size_max = (uint32_t)settings->item_size_max,
+        .slab_min_size = settings->slab_min_size,
+        .growth_factor = settings->growth_factor,
+        .hash_power = settings->hash_power,
+        .evictions = settings->evictions,
+        .use_cas = settings->use_cas,
+        .hot_pct = settings->hot_lru_pct,
+        .warm_pct = settings->warm_lru_pct,
+        .hot_max_factor = settings->hot_max_factor,
+        .warm_max_factor = settings->warm_max_factor,
+    };
+
+    return store_create(&options, error);
+}
+
+static bool start_workers(struct node *node)
+{
+    unsigned count = node->settings->threads;
+
+    node->workers = calloc(count, sizeof(*node->workers));
+    if (node->workers == NULL)
+        return false;
+    for (unsigned i = 0; i < count; i++) {
+        node->worker_count++;
+        if (!worker_start(&node->workers[i], node->store, &node->source,
+                          node->settings->reqs_per_event))
+            return false;
+    }
+    return true;
+}
+
+static void node_stop(struct node *node)
+{
+    for (unsigned i = 0; i < node->listener_count; i++)
+        listener_close(&node->listeners[i].listener);
+    signals_close(&node->signals);
+    for (unsigned i = 0; i < node->worker_count; i++)
+        worker_stop(&node->workers[i]);
+    free(node->workers);
+    if (node->upkeep != NULL)
+        upkeep_stop(node->upkeep);
+    if (node->store != NULL)
+        store_free(node->store);
+    loop_close(&node->loop);
+    if (node->settings->pid_path != NULL)
+        pid_file_remove(node->settings->pid_path);
+}
+
+static bool node_start(struct node *node)
+{
+    const char *error = "no memory or descriptors for threads";
+
+    node->source = (struct stats_source){.settings = node->settings,
+                                         .metrics = &node->metrics,
+                                         .start_us = clock_read_us(),
+                                         .node = node,
+                                         .sum = sum_workers,
+                                         .reset = reset_workers};
+    node->store = node->source.store = make_store(node->settings, &error);
+    if (node->store == NULL ||
+        !signals_open(&node->signals, &node->loop, signal_rows,
+                      sizeof(signal_rows) / sizeof(signal_rows[0]), node) ||
+        (node->upkeep = upkeep_start(node->store)) == NULL || !start_workers(node)) {
+        fprintf(stderr, "cachenode: %s\n", error);
+        return false;
+    }
+    return true;
+}
+
+int node_run(const struct settings *settings)
+{
+    struct node *node = calloc(1, sizeof(*node));
+    int status = EXIT_FAILURE;
+
+    if (node == NULL || !loop_open(&node->loop)) {
+        fprintf(stderr, "cachenode: out of memory\n");
+        free(node);
+        return EX_OSERR;
+    }
+    node->settings = settings;
+    if (!listen_all(node))
+        status = EX_OSERR;
+    else if (settings->user != NULL && getuid() == 0 &&
+             daemon_become_user(settings->user) != USER_OK) {
+        fprintf(stderr, "cachenode: cannot become user %s\n", settings->user);
+        status = EX_NOUSER;
+    } else if (node_start(node)) {
+        if (settings->pid_path != NULL && !pid_file_write(settings->pid_path, PID_FILE_LINE))
+            log_warning("pid file %s: %s", settings->pid_path, strerror(errno));
+        if (!write_ports(node))
+            log_warning("MEMCACHED_PORT_FILENAME: %s", strerror(errno));
+        log_info("listening");
+        loop_run(&node->loop);
+        status = EXIT_SUCCESS;
+    }
+    node_stop(node);
+    free(node);
+    return status;
+}

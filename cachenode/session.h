@@ -1,0 +1,64 @@
+/*
+ * What a command may see of its caller: where the reply goes, the thread's part of
+ * the store, the numbers it counts. It knows no socket.
+ */
+#ifndef CACHENODE_SESSION_H
+#define CACHENODE_SESSION_H
+
+#include "cachenode/store/store.h"
+#include "common/bytes/chain.h"
+#include "common/metric/metric.h"
+
+struct stats_source;
+
+/* What a worker counts, in memcached's words. */
+#define WORKER_METRICS(X)                                                                          \
+    X(cmd_get, COUNTER, "keys asked for by get")                                                   \
+    X(cmd_set, COUNTER, "storage commands")                                                        \
+    X(cmd_flush, COUNTER, "flush_all commands")                                                    \
+    X(cmd_touch, COUNTER, "keys touched")                                                          \
+    X(get_hits, COUNTER, "keys found by get")                                                      \
+    X(get_misses, COUNTER, "keys not found by get")                                                \
+    X(delete_misses, COUNTER, "deletes of what was not there")                                     \
+    X(delete_hits, COUNTER, "deletes of what was there")                                           \
+    X(incr_misses, COUNTER, "increments of what was not there")                                    \
+    X(incr_hits, COUNTER, "increments done")                                                       \
+    X(decr_misses, COUNTER, "decrements of what was not there")                                    \
+    X(decr_hits, COUNTER, "decrements done")                                                       \
+    X(cas_misses, COUNTER, "cas of what was not there")                                            \
+    X(cas_hits, COUNTER, "cas that stored")                                                        \
+    X(cas_badval, COUNTER, "cas of what had changed")                                              \
+    X(touch_hits, COUNTER, "touches of what was there")                                            \
+    X(touch_misses, COUNTER, "touches of what was not there")                                      \
+    X(bytes_read, COUNTER, "bytes that clients sent")                                              \
+    X(bytes_written, COUNTER, "bytes sent to clients")                                             \
+    X(conn_yields, COUNTER, "times a client had to let others go first")                           \
+    X(curr_connections, GAUGE, "clients connected")
+
+struct worker_metrics {
+    WORKER_METRICS(METRIC_FIELD)
+};
+
+struct session {
+    struct chain *out;
+    struct store_user *user;
+    struct worker_metrics *metrics;
+    const struct stats_source *source;
+    bool wants_close; /* quit, or no memory for a reply: close when all is written */
+};
+
+/* Appends a whole reply, or a part. Out of memory, the session is closed. */
+static inline void session_reply(struct session *session, struct str text)
+{
+    if (!chain_copy(session->out, text))
+        session->wants_close = true;
+}
+
+/* Appends a line: `text` and CR LF. */
+static inline void session_reply_line(struct session *session, const char *text)
+{
+    session_reply(session, str_of(text));
+    session_reply(session, STR("\r\n"));
+}
+
+#endif

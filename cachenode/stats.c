@@ -1,0 +1,336 @@
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "cachenode/stats.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/version.h"
+
+static void stat_text(struct session *session, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void stat_text(struct session *session, const char *name, const char *format, ...)
+{
+    char line[512];
+    int head = snprintf(line, sizeof(line), "STAT %s ", name), len;
+    va_list args;
+
+    va_start(args, format);
+    len = head + vsnprintf(line + head, sizeof(line) - (size_t)head - 2, format, args);
+    va_end(args);
+    if (len > (int)sizeof(line) - 3)
+        len = (int)sizeof(line) - 3;
+    memcpy(line + len, "\r\n", 2);
+    session_reply(session, (struct str){line, (size_t)len + 2});
+}
+
+static void stat_number(struct session *session, const char *name, uint64_t value)
+{
+    stat_text(session, name, "%" PRIu64, value);
+}
+
+static void stat_yes(struct session *session, const char *name, bool value)
+{
+    stat_text(session, name, "%s", value ? "yes" : "no");
+}
+
+/* --- stats --- */
+
+struct numbers {
+    struct worker_metrics workers;
+    struct store_totals store;
+};
+
+static void answer_process(struct session *session, const struct numbers *n)
+{
+    const struct stats_source *source = session->source;
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    stat_number(session, "pid", (uint64_t)getpid());
+    stat_number(session, "uptime", (clock_read_us() - source->start_us) / 1000000);
+    stat_number(session, "time", (uint64_t)clock_wall_s());
+    stat_text(session, "version", MEMCACHED_VERSION);
+    stat_text(session, "libevent", "%s", event_get_version());
+    stat_number(session, "pointer_size", 8 * sizeof(void *));
+    stat_text(session, "rusage_user", "%ld.%06ld", usage.ru_utime.tv_sec, usage.ru_utime.tv_usec);
+    stat_text(session, "rusage_system", "%ld.%06ld", usage.ru_stime.tv_sec, usage.ru_stime.tv_usec);
+    stat_number(session, "max_connections", source->settings->max_conns);
+    stat_number(session, "curr_connections", n->workers.curr_connections);
+    stat_number(session, "total_connections", metric_get(&source->metrics->total_connections));
+    if (source->settings->maxconns_fast)
+        stat_number(session, "rejected_connections",
+                    metric_get(&source->metrics->rejected_connections));
+    stat_number(session, "connection_structures", n->workers.curr_connections);
+}
+
+static void answer_commands(struct session *session, const struct numbers *n)
+{
+    const struct worker_metrics *w = &n->workers;
+    const struct store_metrics *s = &n->store.metrics;
+
+    stat_number(session, "cmd_get", w->cmd_get);
+    stat_number(session, "cmd_set", w->cmd_set);
+    stat_number(session, "cmd_flush", w->cmd_flush);
+    stat_number(session, "cmd_touch", w->cmd_touch);
+    stat_number(session, "get_hits", w->get_hits);
+    stat_number(session, "get_misses", w->get_misses);
+    stat_number(session, "get_expired", s->get_expired);
+    stat_number(session, "get_flushed", s->get_flushed);
+    stat_number(session, "delete_misses", w->delete_misses);
+    stat_number(session, "delete_hits", w->delete_hits);
+    stat_number(session, "incr_misses", w->incr_misses);
+    stat_number(session, "incr_hits", w->incr_hits);
+    stat_number(session, "decr_misses", w->decr_misses);
+    stat_number(session, "decr_hits", w->decr_hits);
+    stat_number(session, "cas_misses", w->cas_misses);
+    stat_number(session, "cas_hits", w->cas_hits);
+    stat_number(session, "cas_badval", w->cas_badval);
+    stat_number(session, "touch_hits", w->touch_hits);
+    stat_number(session, "touch_misses", w->touch_misses);
+    stat_number(session, "store_too_large", s->store_too_large);
+    stat_number(session, "store_no_memory", s->store_no_memory);
+    stat_number(session, "bytes_read", w->bytes_read);
+    stat_number(session, "bytes_written", w->bytes_written);
+}
+
+static void answer_memory(struct session *session, const struct numbers *n)
+{
+    const struct stats_source *source = session->source;
+    const struct store_totals *s = &n->store;
+
+    stat_number(session, "limit_maxbytes", s->memory_limit);
+    stat_number(session, "accepting_conns", 1);
+    stat_number(session, "listen_disabled_num", metric_get(&source->metrics->listen_disabled_num));
+    stat_number(session, "threads", source->settings->threads);
+    stat_number(session, "conn_yields", n->workers.conn_yields);
+    stat_number(session, "hash_power_level", s->hash_power);
+    stat_number(session, "hash_bytes", s->hash_bytes);
+    stat_number(session, "hash_is_expanding", s->hash_is_expanding);
+    stat_number(session, "lru_maintainer_juggles", s->juggles);
+    stat_number(session, "bytes", s->bytes);
+    stat_number(session, "curr_items", s->items);
+    stat_number(session, "total_items", s->metrics.total_items);
+    stat_number(session, "expired_unfetched", s->expired_unfetched);
+    stat_number(session, "evicted_unfetched", s->evicted_unfetched);
+    stat_number(session, "evicted_active", s->evicted_active);
+    stat_number(session, "evictions", s->evictions);
+    stat_number(session, "reclaimed", s->reclaimed);
+    stat_number(session, "crawler_reclaimed", s->crawler_reclaimed);
+    stat_number(session, "crawler_items_checked", s->crawler_items_checked);
+    stat_number(session, "lrutail_reflocked", s->tail_reflocked);
+    stat_number(session, "moves_to_cold", s->moves_to_cold);
+    stat_number(session, "moves_to_warm", s->moves_to_warm);
+    stat_number(session, "moves_within_lru", s->moves_within_lru);
+    stat_number(session, "direct_reclaims", s->direct_reclaims);
+    stat_number(session, "lru_bumps_dropped", 0);
+    stat_text(session, "cachenode_version", CACHEPOOL_VERSION);
+}
+
+static void answer_general(struct session *session)
+{
+    struct numbers numbers = {0};
+
+    session->source->sum(session->source->node, &numbers.workers);
+    store_totals(session->source->store, &numbers.store);
+    answer_process(session, &numbers);
+    answer_commands(session, &numbers);
+    answer_memory(session, &numbers);
+    session_reply(session, STR("END\r\n"));
+}
+
+/* --- stats settings --- */
+
+static void answer_settings(struct session *session)
+{
+    const struct settings *s = session->source->settings;
+
+    stat_number(session, "maxbytes", (uint64_t)s->memory_mb << 20);
+    stat_number(session, "maxconns", s->max_conns);
+    stat_text(session, "tcpport", "%d", s->unix_path != NULL ? 0 : s->tcp_port);
+    stat_number(session, "udpport", s->udp_port);
+    stat_text(session, "inter", "%s",
+              s->listen.count != 0 && s->listen.items[0].host != NULL ? s->listen.items[0].host
+                                                                      : "NULL");
+    stat_number(session, "verbosity", s->verbosity);
+    stat_text(session, "evictions", "%s", s->evictions ? "on" : "off");
+    stat_text(session, "domain_socket", "%s", s->unix_path != NULL ? s->unix_path : "NULL");
+    stat_text(session, "umask", "%o", (unsigned)s->unix_mask);
+    stat_text(session, "growth_factor", "%.2f", s->growth_factor);
+    stat_number(session, "chunk_size", s->slab_min_size);
+    stat_number(session, "num_threads", s->threads);
+    stat_number(session, "reqs_per_event", s->reqs_per_event);
+    stat_yes(session, "cas_enabled", s->use_cas);
+    stat_number(session, "tcp_backlog", s->backlog);
+    stat_text(session, "binding_protocol", "ascii");
+    stat_number(session, "item_size_max", s->item_size_max);
+    stat_yes(session, "maxconns_fast", s->maxconns_fast);
+    stat_number(session, "hashpower_init", s->hash_power);
+    stat_number(session, "slab_chunk_max", CHUNK_MAX);
+    stat_yes(session, "flush_enabled", s->flush_enabled);
+    stat_yes(session, "dump_enabled", s->dump_enabled);
+    stat_yes(session, "lru_maintainer_thread", true);
+    stat_yes(session, "lru_segmented", true);
+    stat_number(session, "hot_lru_pct", s->hot_lru_pct);
+    stat_number(session, "warm_lru_pct", s->warm_lru_pct);
+    stat_text(session, "hot_max_factor", "%.2f", s->hot_max_factor);
+    stat_text(session, "warm_max_factor", "%.2f", s->warm_max_factor);
+    stat_number(session, "idle_timeout", s->idle_timeout_s);
+    session_reply(session, STR("END\r\n"));
+}
+
+/* --- stats items, stats slabs --- */
+
+static void stat_class(struct session *session, const char *prefix, unsigned class_id,
+                       const char *name, uint64_t value)
+{
+    char full[64];
+
+    snprintf(full, sizeof(full), "%s%u:%s", prefix, class_id, name);
+    stat_number(session, full, value);
+}
+
+/* A row: what memcached calls it, and where it stands in struct store_class. */
+struct class_row {
+    const char *name;
+    size_t offset;
+};
+
+#define ROW(name, field)                                                                           \
+    {                                                                                              \
+        name, offsetof(struct store_class, field)                                                  \
+    }
+
+static const struct class_row item_rows[] = {
+    ROW("number", number),
+    ROW("number_hot", number_hot),
+    ROW("number_warm", number_warm),
+    ROW("number_cold", number_cold),
+    ROW("age_hot", age_hot),
+    ROW("age_warm", age_warm),
+    ROW("age", age_cold),
+    ROW("mem_requested", mem_requested),
+    ROW("evicted", counters.evicted),
+    ROW("evicted_nonzero", counters.evicted_nonzero),
+    ROW("evicted_time", counters.evicted_time),
+    ROW("outofmemory", counters.outofmemory),
+    ROW("reclaimed", counters.reclaimed),
+    ROW("expired_unfetched", counters.expired_unfetched),
+    ROW("evicted_unfetched", counters.evicted_unfetched),
+    ROW("evicted_active", counters.evicted_active),
+    ROW("crawler_reclaimed", counters.crawler_reclaimed),
+    ROW("crawler_items_checked", counters.crawler_items_checked),
+    ROW("lrutail_reflocked", counters.tail_reflocked),
+    ROW("moves_to_cold", counters.moves_to_cold),
+    ROW("moves_to_warm", counters.moves_to_warm),
+    ROW("moves_within_lru", counters.moves_within_lru),
+    ROW("direct_reclaims", counters.direct_reclaims),
+    ROW("hits_to_hot", metrics.hits_to_hot),
+    ROW("hits_to_warm", metrics.hits_to_warm),
+    ROW("hits_to_cold", metrics.hits_to_cold),
+    ROW("hits_to_temp", metrics.hits_to_temp),
+};
+
+static const struct class_row slab_rows[] = {
+    ROW("chunk_size", chunk_size),
+    ROW("chunks_per_page", chunks_per_page),
+    ROW("total_pages", pages),
+    ROW("total_chunks", total_chunks),
+    ROW("used_chunks", used_chunks),
+    ROW("free_chunks", free_chunks),
+    ROW("get_hits", metrics.get_hits),
+    ROW("cmd_set", metrics.cmd_set),
+    ROW("delete_hits", metrics.delete_hits),
+    ROW("incr_hits", metrics.incr_hits),
+    ROW("decr_hits", metrics.decr_hits),
+    ROW("cas_hits", metrics.cas_hits),
+    ROW("cas_badval", metrics.cas_badval),
+    ROW("touch_hits", metrics.touch_hits),
+};
+
+static void answer_class(struct session *session, const char *prefix, unsigned class_id,
+                         const struct store_class *class, const struct class_row *rows,
+                         size_t row_count)
+{
+    for (size_t i = 0; i < row_count; i++) {
+        uint64_t value;
+
+        memcpy(&value, (const char *)class + rows[i].offset, sizeof(value));
+        stat_class(session, prefix, class_id, rows[i].name, value);
+    }
+}
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+static void answer_items(struct session *session)
+{
+    struct store_totals totals;
+
+    store_totals(session->source->store, &totals);
+    for (unsigned i = 1; i <= totals.class_count; i++) {
+        struct store_class class;
+
+        store_class(session->source->store, i, &class);
+        if (class.number != 0)
+            answer_class(session, "items:", i, &class, item_rows, COUNT(item_rows));
+    }
+    session_reply(session, STR("END\r\n"));
+}
+
+static void answer_slabs(struct session *session)
+{
+    struct store_totals totals;
+    unsigned active = 0;
+
+    store_totals(session->source->store, &totals);
+    for (unsigned i = 1; i <= totals.class_count; i++) {
+        struct store_class class;
+
+        store_class(session->source->store, i, &class);
+        if (class.pages == 0)
+            continue;
+        answer_class(session, "", i, &class, slab_rows, COUNT(slab_rows));
+        active++;
+    }
+    stat_number(session, "active_slabs", active);
+    stat_number(session, "total_malloced", totals.malloced);
+    session_reply(session, STR("END\r\n"));
+}
+
+static void answer_reset(struct session *session)
+{
+    const struct stats_source *source = session->source;
+
+    source->reset(source->node);
+    store_reset(source->store);
+    session_reply(session, STR("RESET\r\n"));
+}
+
+static const struct {
+    struct str word;
+    void (*answer)(struct session *session);
+} families[] = {
+    {{"", 0}, answer_general},    {{"settings", 8}, answer_settings}, {{"items", 5}, answer_items},
+    {{"slabs", 5}, answer_slabs}, {{"reset", 5}, answer_reset},
+};
+
+bool stats_answer(struct session *session, struct str word)
+{
+    for (size_t i = 0; i < COUNT(families); i++) {
+        if (str_equal(families[i].word, word)) {
+            families[i].answer(session);
+            return true;
+        }
+    }
+    return false;
+}
+
+int stats_log_level(uint32_t verbosity)
+{
+    return verbosity == 0 ? LOG_WARNING : verbosity == 1 ? LOG_INFO : LOG_DEBUG;
+}

@@ -1,0 +1,38 @@
+/*
+ * `stats` in memcached's spelling and order: walks workers, classes and the store.
+ */
+#ifndef CACHENODE_STATS_H
+#define CACHENODE_STATS_H
+
+#include "cachenode/session.h"
+#include "cachenode/settings.h"
+
+/* What the main thread counts. */
+#define NODE_METRICS(X)                                                                            \
+    X(total_connections, COUNTER, "clients accepted")                                              \
+    X(rejected_connections, COUNTER, "clients turned away, one too many")                          \
+    X(listen_disabled_num, COUNTER, "times that accepting paused")
+
+struct node_metrics {
+    NODE_METRICS(METRIC_FIELD)
+};
+
+/* What a node lets its statistics see. */
+struct stats_source {
+    const struct settings *settings;
+    struct store *store;
+    struct node_metrics *metrics;
+    uint64_t start_us; /* monotonic */
+    void *node;
+    /* Adds up all workers' metrics; zeroes their counters. */
+    void (*sum)(void *node, struct worker_metrics *sum);
+    void (*reset)(void *node);
+};
+
+/* Answers `stats` or `stats WORD`; false when it does not know the word. */
+bool stats_answer(struct session *session, struct str word);
+
+/* The log level that memcached's verbosity means. */
+int stats_log_level(uint32_t verbosity);
+
+#endif

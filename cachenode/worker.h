@@ -1,0 +1,29 @@
+/*
+ * A worker: a thread with a loop, the clients that were handed to it, and what it
+ * counts. The main thread accepts and hands over.
+ */
+#ifndef CACHENODE_WORKER_H
+#define CACHENODE_WORKER_H
+
+#include <pthread.h>
+
+#include "cachenode/client.h"
+
+struct worker {
+    struct loop loop;
+    struct client_context context;
+    pthread_t thread;
+    bool is_running;
+};
+
+/* Starts the thread; false when the system has no more to give. */
+bool worker_start(struct worker *worker, struct store *store, const struct stats_source *source,
+                  uint32_t reqs_per_event);
+
+/* Hands the connected socket `fd` to the worker. From the main thread. */
+bool worker_hand_over(struct worker *worker, int fd);
+
+/* Ends the thread and closes its clients; waits for it. */
+void worker_stop(struct worker *worker);
+
+#endif
