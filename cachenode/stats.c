@@ -39,6 +39,13 @@ static void stat_yes(struct session *session, const char *name, bool value)
     stat_text(session, name, "%s", value ? "yes" : "no");
 }
 
+/* Names that exporters look for, of machinery that a cachenode does not have: always 0. */
+static void stat_zeroes(struct session *session, const char *const *names)
+{
+    for (; *names != NULL; names++)
+        stat_number(session, *names, 0);
+}
+
 /* --- stats --- */
 
 struct numbers {
@@ -67,6 +74,11 @@ static void answer_process(struct session *session, const struct numbers *n)
         stat_number(session, "rejected_connections",
                     metric_get(&source->metrics->rejected_connections));
     stat_number(session, "connection_structures", n->workers.curr_connections);
+    stat_zeroes(session,
+                (const char *const[]){"response_obj_oom", "response_obj_count",
+                                      "response_obj_bytes", "read_buf_count", "read_buf_bytes",
+                                      "read_buf_bytes_free", "read_buf_oom", NULL});
+    stat_number(session, "reserved_fds", 5 * (uint64_t)source->settings->threads);
 }
 
 static void answer_commands(struct session *session, const struct numbers *n)
@@ -78,6 +90,7 @@ static void answer_commands(struct session *session, const struct numbers *n)
     stat_number(session, "cmd_set", w->cmd_set);
     stat_number(session, "cmd_flush", w->cmd_flush);
     stat_number(session, "cmd_touch", w->cmd_touch);
+    stat_number(session, "cmd_meta", 0);
     stat_number(session, "get_hits", w->get_hits);
     stat_number(session, "get_misses", w->get_misses);
     stat_number(session, "get_expired", s->get_expired);
@@ -95,6 +108,7 @@ static void answer_commands(struct session *session, const struct numbers *n)
     stat_number(session, "touch_misses", w->touch_misses);
     stat_number(session, "store_too_large", s->store_too_large);
     stat_number(session, "store_no_memory", s->store_no_memory);
+    stat_zeroes(session, (const char *const[]){"auth_cmds", "auth_errors", NULL});
     stat_number(session, "bytes_read", w->bytes_read);
     stat_number(session, "bytes_written", w->bytes_written);
 }
@@ -107,15 +121,26 @@ static void answer_memory(struct session *session, const struct numbers *n)
     stat_number(session, "limit_maxbytes", s->memory_limit);
     stat_number(session, "accepting_conns", 1);
     stat_number(session, "listen_disabled_num", metric_get(&source->metrics->listen_disabled_num));
+    stat_number(session, "time_in_listen_disabled_us", 0);
     stat_number(session, "threads", source->settings->threads);
     stat_number(session, "conn_yields", n->workers.conn_yields);
     stat_number(session, "hash_power_level", s->hash_power);
     stat_number(session, "hash_bytes", s->hash_bytes);
     stat_number(session, "hash_is_expanding", s->hash_is_expanding);
+    stat_zeroes(session, (const char *const[]){
+                             "slab_reassign_rescues", "slab_reassign_chunk_rescues",
+                             "slab_reassign_inline_reclaim", "slab_reassign_busy_items",
+                             "slab_reassign_busy_deletes", "slab_reassign_running", "slabs_moved",
+                             "lru_crawler_running", "lru_crawler_starts", NULL});
     stat_number(session, "lru_maintainer_juggles", s->juggles);
+    stat_zeroes(session,
+                (const char *const[]){"malloc_fails", "log_worker_dropped", "log_worker_written",
+                                      "log_watcher_skipped", "log_watcher_sent", "log_watchers",
+                                      "unexpected_napi_ids", "round_robin_fallback", NULL});
     stat_number(session, "bytes", s->bytes);
     stat_number(session, "curr_items", s->items);
     stat_number(session, "total_items", s->metrics.total_items);
+    stat_number(session, "slab_global_page_pool", 0);
     stat_number(session, "expired_unfetched", s->expired_unfetched);
     stat_number(session, "evicted_unfetched", s->evicted_unfetched);
     stat_number(session, "evicted_active", s->evicted_active);
@@ -158,29 +183,57 @@ static void answer_settings(struct session *session)
               s->listen.count != 0 && s->listen.items[0].host != NULL ? s->listen.items[0].host
                                                                       : "NULL");
     stat_number(session, "verbosity", s->verbosity);
+    stat_number(session, "oldest", 0);
     stat_text(session, "evictions", "%s", s->evictions ? "on" : "off");
     stat_text(session, "domain_socket", "%s", s->unix_path != NULL ? s->unix_path : "NULL");
     stat_text(session, "umask", "%o", (unsigned)s->unix_mask);
+    stat_yes(session, "shutdown_command", false);
     stat_text(session, "growth_factor", "%.2f", s->growth_factor);
     stat_number(session, "chunk_size", s->slab_min_size);
     stat_number(session, "num_threads", s->threads);
+    stat_number(session, "num_threads_per_udp", s->threads);
+    stat_text(session, "stat_key_prefix", ":");
+    stat_yes(session, "detail_enabled", false);
     stat_number(session, "reqs_per_event", s->reqs_per_event);
     stat_yes(session, "cas_enabled", s->use_cas);
     stat_number(session, "tcp_backlog", s->backlog);
-    stat_text(session, "binding_protocol", "ascii");
+    stat_text(session, "binding_protocol", "%s",
+              strcmp(s->protocol, "auto") == 0 ? "auto-negotiate" : s->protocol);
+    stat_yes(session, "auth_enabled_sasl", false);
+    stat_yes(session, "auth_enabled_ascii", false);
     stat_number(session, "item_size_max", s->item_size_max);
     stat_yes(session, "maxconns_fast", s->maxconns_fast);
     stat_number(session, "hashpower_init", s->hash_power);
+    stat_yes(session, "slab_reassign", false);
+    stat_number(session, "slab_automove", 0);
+    stat_text(session, "slab_automove_ratio", "0.80");
+    stat_number(session, "slab_automove_window", 10);
     stat_number(session, "slab_chunk_max", CHUNK_MAX);
+    stat_yes(session, "lru_crawler", true);
+    stat_number(session, "lru_crawler_sleep", 0);
+    stat_number(session, "lru_crawler_tocrawl", 0);
+    stat_number(session, "tail_repair_time", 0);
     stat_yes(session, "flush_enabled", s->flush_enabled);
     stat_yes(session, "dump_enabled", s->dump_enabled);
+    stat_text(session, "hash_algorithm", "murmur3");
     stat_yes(session, "lru_maintainer_thread", true);
     stat_yes(session, "lru_segmented", true);
     stat_number(session, "hot_lru_pct", s->hot_lru_pct);
     stat_number(session, "warm_lru_pct", s->warm_lru_pct);
     stat_text(session, "hot_max_factor", "%.2f", s->hot_max_factor);
     stat_text(session, "warm_max_factor", "%.2f", s->warm_max_factor);
+    stat_yes(session, "temp_lru", false);
+    stat_number(session, "temporary_ttl", 60);
     stat_number(session, "idle_timeout", s->idle_timeout_s);
+    stat_number(session, "watcher_logbuf_size", 0);
+    stat_number(session, "worker_logbuf_size", 0);
+    stat_number(session, "read_buf_mem_limit", 0);
+    stat_yes(session, "track_sizes", false);
+    stat_yes(session, "inline_ascii_response", false);
+    stat_yes(session, "drop_privileges", false);
+    stat_number(session, "num_napi_ids", 0);
+    stat_text(session, "memory_file", "(null)");
+    stat_number(session, "client_flags_size", 4);
     session_reply(session, STR("END\r\n"));
 }
 
@@ -219,6 +272,7 @@ static const struct class_row item_rows[] = {
     ROW("evicted_nonzero", counters.evicted_nonzero),
     ROW("evicted_time", counters.evicted_time),
     ROW("outofmemory", counters.outofmemory),
+    ROW("tailrepairs", zero),
     ROW("reclaimed", counters.reclaimed),
     ROW("expired_unfetched", counters.expired_unfetched),
     ROW("evicted_unfetched", counters.evicted_unfetched),
@@ -243,6 +297,7 @@ static const struct class_row slab_rows[] = {
     ROW("total_chunks", total_chunks),
     ROW("used_chunks", used_chunks),
     ROW("free_chunks", free_chunks),
+    ROW("free_chunks_end", zero),
     ROW("get_hits", metrics.get_hits),
     ROW("cmd_set", metrics.cmd_set),
     ROW("delete_hits", metrics.delete_hits),

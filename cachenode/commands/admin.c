@@ -38,6 +38,8 @@ void command_flush_all(struct session *session, const struct mc_request *request
         answer = "CLIENT_ERROR invalid exptime argument";
     else
         store_flush(store, delay <= 0 ? 0 : store_expiry(store, delay));
+    if (delay <= 0)
+        store_sweep_flushed(session->user);
     if (!noreply)
         session_reply_line(session, answer);
 }

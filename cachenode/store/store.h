@@ -174,6 +174,10 @@ enum store_result store_add_number(struct store_user *user, struct str key, uint
  * then. Any number of them may be waiting. */
 void store_flush(struct store *store, uint32_t at);
 
+/* Frees what a flush has made invisible, at once in a small store; in a large one upkeep
+ * frees the rest by and by. */
+void store_sweep_flushed(struct store_user *user);
+
 /* The CAS to tell a client; 0 when the store does without (-C). */
 uint64_t store_item_cas(const struct store_user *user, const struct item *item);
 
@@ -212,6 +216,7 @@ struct store_class {
     uint64_t chunk_size, chunks_per_page, pages, total_chunks, used_chunks, free_chunks;
     uint64_t number, number_hot, number_warm, number_cold, number_temp, mem_requested;
     uint64_t age_hot, age_warm, age_cold; /* seconds, of the lists' tails */
+    uint64_t zero;                        /* of what memcached counts and a cachenode cannot have */
     struct lru_counters counters;
     struct store_class_metrics metrics;
 };

@@ -4,7 +4,7 @@
  */
 #include "cachenode/store/internal.h"
 
-enum { CRAWL_BUCKETS = 2000, GROW_BUCKETS = 500 };
+enum { CRAWL_BUCKETS = 2000, GROW_BUCKETS = 500, FLUSH_BUCKETS = 16384 };
 
 static bool is_over(const struct item *item, void *store)
 {
@@ -43,6 +43,14 @@ bool store_crawl(struct store_user *user)
         crawl_bucket(user, store->crawled++);
     }
     return true;
+}
+
+void store_sweep_flushed(struct store_user *user)
+{
+    uint32_t count = __atomic_load_n(&user->store->table.bucket_count, __ATOMIC_RELAXED);
+
+    for (uint32_t bucket = 0; bucket < count && bucket < FLUSH_BUCKETS; bucket++)
+        crawl_bucket(user, bucket);
 }
 
 bool store_grow(struct store_user *user)

@@ -49,10 +49,10 @@ static void kept_drop(struct conn *conn)
     conn->kept_first = conn->kept_len = 0;
 }
 
-/* Keeps `rest`, which was shown and not used, in a block with room for what is awaited. */
-static bool keep(struct conn *conn, struct str rest)
+/* Keeps `rest`, which was not used, in a block of `size` bytes, or less if that is a promise
+ * of which little has come. */
+static bool keep(struct conn *conn, struct str rest, size_t size)
 {
-    size_t size = conn->want > rest.len ? conn->want : rest.len;
     struct block *block;
 
     if (size > KEPT_FIRST_MAX && rest.len * 2 < size)
@@ -124,7 +124,7 @@ static void feed_fresh(struct conn *conn, struct str in)
     struct str rest = feed(conn, in);
 
     if (rest.len != 0 && !conn->dying)
-        keep(conn, rest);
+        keep(conn, rest, conn->want > rest.len ? conn->want : rest.len);
 }
 
 /* The loop's block, taken anew if slices still hold the last one. */
@@ -193,9 +193,7 @@ static void read_to_kept(struct conn *conn)
     if (end == block->size) {
         struct str rest = {block->data + conn->kept_first, conn->kept_len};
 
-        if (conn->want <= conn->kept_len)
-            conn->want = conn->kept_len * 2;
-        if (!keep(conn, rest))
+        if (!keep(conn, rest, conn->want > rest.len ? conn->want : rest.len * 2))
             return;
         block = conn->kept;
         end = conn->kept_len;
