@@ -106,12 +106,9 @@ void command_gat(struct session *session, const struct mc_request *request, uint
 {
     uint32_t expires_at = store_expiry(session->user->store, request->exptime);
     uint32_t hits = answer_keys(session, request, hash, &expires_at);
-    uint32_t misses = request->key_count - hits;
 
     metric_add(&session->metrics->cmd_touch, request->key_count);
     metric_add(&session->metrics->touch_hits, hits);
-    metric_add(&session->metrics->touch_misses, misses);
-    metric_add(&session->metrics->get_hits, hits);
-    metric_add(&session->metrics->get_misses, misses);
+    metric_add(&session->metrics->touch_misses, request->key_count - hits);
     session_reply(session, STR("END\r\n"));
 }

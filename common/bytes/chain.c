@@ -48,11 +48,21 @@ static void become_empty(struct chain *chain)
     *chain = (struct chain){0};
 }
 
+/* The last slice cannot grow any more; what is left of the block serves the next one. */
+static void room_close(struct chain *chain)
+{
+    if (chain->room_len != 0)
+        chain->block_used = chain->block->size - chain->room_len;
+    chain->room = NULL;
+    chain->room_len = 0;
+}
+
 char *chain_reserve_slow(struct chain *chain, size_t len)
 {
     ASSERT(len <= BLOCK_SIZE);
     if (!slices_grow(chain))
         return NULL;
+    room_close(chain);
     if (chain->block == NULL || chain->block->size - chain->block_used < len) {
         struct block *block = block_create(BLOCK_SIZE);
 
@@ -93,15 +103,6 @@ bool chain_copy(struct chain *chain, struct str bytes)
         bytes = str_skip(bytes, part);
     }
     return true;
-}
-
-/* The last slice cannot grow any more; what is left of the block serves the next one. */
-static void room_close(struct chain *chain)
-{
-    if (chain->room_len != 0)
-        chain->block_used = chain->block->size - chain->room_len;
-    chain->room = NULL;
-    chain->room_len = 0;
 }
 
 bool chain_append(struct chain *chain, struct str bytes, const struct keeper *keeper, void *owner)

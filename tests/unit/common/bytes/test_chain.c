@@ -104,6 +104,25 @@ START_TEST(the_order_is_kept_whatever_the_sizes)
 }
 END_TEST
 
+START_TEST(copies_that_outgrow_a_block_go_on_in_another)
+{
+    struct chain chain = {0};
+    struct str out;
+
+    for (size_t i = 0; i < sizeof(big); i++)
+        big[i] = (char)(i * 13 + i / 97);
+    for (size_t i = 0; i + 100 <= sizeof(big); i += 100) {
+        char *room = chain_reserve(&chain, 150);
+
+        memcpy(room, big + i, 100);
+        chain_commit(&chain, 100);
+    }
+    out = drain(&chain);
+    ck_assert_uint_eq(out.len, sizeof(big) / 100 * 100);
+    ck_assert_mem_eq(out.data, big, out.len);
+}
+END_TEST
+
 START_TEST(a_chain_is_cut_back_anywhere)
 {
     for (size_t len = 0; len <= 4096 + 10; len += 137) {
@@ -189,6 +208,7 @@ UNIT_MAIN("bytes/chain", tcase_add_test(tests, an_empty_chain_owns_no_memory);
           tcase_add_test(tests, small_bytes_lie_side_by_side_in_one_slice);
           tcase_add_test(tests, large_bytes_are_borrowed_until_they_are_written);
           tcase_add_test(tests, the_order_is_kept_whatever_the_sizes);
+          tcase_add_test(tests, copies_that_outgrow_a_block_go_on_in_another);
           tcase_add_test(tests, a_chain_is_cut_back_anywhere);
           tcase_add_test(tests, moving_joins_two_chains_and_empties_one);
           tcase_add_test(tests, clearing_lets_every_owner_go);
