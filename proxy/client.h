@@ -1,0 +1,29 @@
+/*
+ * A client of a pool, from accept to close: input is cut into requests, replies leave
+ * in their order.
+ */
+#ifndef PROXY_CLIENT_H
+#define PROXY_CLIENT_H
+
+#include "proxy/pool.h"
+
+/* What the clients of a pool share. */
+struct client_context {
+    struct loop *loop;
+    struct pool *pool;
+    struct freelist *records;
+    struct connection_metrics *connections;
+    struct list clients;
+    uint64_t next_number;
+};
+
+/* Takes over the accepted socket `fd`. */
+void client_accept(struct client_context *context, int fd);
+
+/* Has every client answered what is under way, then closed. */
+void client_drain_all(struct client_context *context);
+
+/* Closes all clients at once, when the loop is over. */
+void client_close_all(struct client_context *context);
+
+#endif

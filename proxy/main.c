@@ -1,0 +1,76 @@
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "common/base/version.h"
+#include "common/process/daemon.h"
+#include "proxy/proxy.h"
+#include "proxy/stats.h"
+
+static void print_version(void)
+{
+    fprintf(stderr, "This is cacheproxy-%s\n", CACHEPOOL_VERSION);
+}
+
+/* What only prints; returns false when there is more to do. */
+static bool print_asked(const struct proxy_options *options)
+{
+    if (options->show_version || options->show_help || options->describe_stats)
+        print_version();
+    if (options->show_help)
+        proxy_options_print_help(stderr);
+    else if (options->describe_stats)
+        stats_describe(stderr);
+    return options->show_version || options->show_help || options->describe_stats;
+}
+
+static int run(const struct proxy_options *options)
+{
+    static const struct daemon_options in_background = {0};
+    char error[CONFIG_ERROR_MAX];
+    struct config *config = config_load(options->config_path, error, sizeof(error));
+    int status;
+
+    if (config == NULL) {
+        fprintf(stderr, "cacheproxy: %s\n", error);
+        if (options->test_config)
+            fprintf(stderr, "cacheproxy: configuration file '%s' syntax is invalid\n",
+                    options->config_path);
+        return 1;
+    }
+    if (options->test_config) {
+        fprintf(stderr, "cacheproxy: configuration file '%s' syntax is ok\n", options->config_path);
+        config_free(config);
+        return 0;
+    }
+    log_set_level(options->verbosity);
+    if (options->log_path != NULL && !log_open(options->log_path)) {
+        perror(options->log_path);
+        config_free(config);
+        return 1;
+    }
+    if (options->daemonize && !daemon_start(&in_background)) {
+        log_error("cannot go to the background: %m");
+        config_free(config);
+        return 1;
+    }
+    status = proxy_run(options, config);
+    config_free(config);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct proxy_options options;
+    char error[256];
+    int status = 0;
+
+    if (!proxy_options_parse(argc, argv, &options, error, sizeof(error))) {
+        fprintf(stderr, "cacheproxy: %s\n", error);
+        proxy_options_print_help(stderr);
+        status = 1;
+    } else if (!print_asked(&options)) {
+        status = run(&options);
+    }
+    proxy_options_free(&options);
+    return status;
+}

@@ -1,0 +1,67 @@
+/*
+ * A pool at work: its servers, the ring that spreads keys over those of them that are
+ * not ejected, and the connections to them. Belongs to the data thread.
+ */
+#ifndef PROXY_POOL_H
+#define PROXY_POOL_H
+
+#include "proxy/upstream.h"
+
+/* X(name, kind, help), in nutcracker's order */
+#define POOL_METRICS(X)                                                                            \
+    X(client_eof, COUNTER, "clients that closed or quit")                                          \
+    X(client_err, COUNTER, "clients that failed or were refused")                                  \
+    X(client_connections, GAUGE, "clients")                                                        \
+    X(server_ejects, COUNTER, "times a server was ejected")                                        \
+    X(forward_error, COUNTER, "requests answered with an error of the proxy's")                    \
+    X(fragments, COUNTER, "parts that requests of several keys were split into")
+
+struct pool_metrics {
+    POOL_METRICS(METRIC_FIELD)
+};
+
+struct pool_server {
+    struct server server;
+    struct pool *pool;
+    struct upstream *upstreams; /* config->server_connections of them */
+};
+
+struct pool {
+    const struct pool_config *config;
+    struct pool_metrics metrics;
+    struct pool_server *servers; /* config->server_count of them */
+    struct ring *ring;           /* NULL: all servers are ejected */
+    struct ring_server *members; /* room for building rings */
+    unsigned ejected_count;
+    uint64_t retry_at_us; /* when the first ejected server may come back */
+};
+
+/* Loops and counters that all pools share. */
+struct pool_surroundings {
+    struct loop *loop, *control;
+    struct connection_metrics *connections;
+};
+
+/* False when memory ran out; pool_close is due either way. */
+bool pool_open(struct pool *pool, const struct pool_config *config,
+               const struct pool_surroundings *surroundings);
+
+/* Connects to all servers, if the configuration wishes so. */
+void pool_preconnect(struct pool *pool);
+
+/* The server for the key; NULL when all are ejected. */
+struct pool_server *pool_pick(struct pool *pool, struct str key);
+
+/* The connection of the server that a client with this number always uses, so that what
+ * he sends to the server stays in order. */
+static inline struct upstream *pool_upstream(const struct pool *pool,
+                                             const struct pool_server *server, uint64_t number)
+{
+    uint32_t count = pool->config->server_connections;
+
+    return &server->upstreams[count == 1 ? 0 : number % count];
+}
+
+void pool_close(struct pool *pool);
+
+#endif

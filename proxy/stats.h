@@ -1,0 +1,17 @@
+/*
+ * The proxy's statistics in nutcracker's JSON, names and order.
+ */
+#ifndef PROXY_STATS_H
+#define PROXY_STATS_H
+
+#include <stdio.h>
+
+#include "proxy/worker.h"
+
+/* Writes them at the end of `out`; from any thread. */
+void stats_render(const struct worker *worker, uint64_t uptime_s, struct chain *out);
+
+/* Prints names and descriptions. */
+void stats_describe(FILE *out);
+
+#endif
