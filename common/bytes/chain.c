@@ -51,8 +51,8 @@ static void become_empty(struct chain *chain)
 /* The last slice cannot grow any more; what is left of the block serves the next one. */
 static void room_close(struct chain *chain)
 {
-    if (chain->room_len != 0)
-        chain->block_used = chain->block->size - chain->room_len;
+    if (chain->room != NULL)
+        chain->block_used = (size_t)(chain->room - chain->block->data);
     chain->room = NULL;
     chain->room_len = 0;
 }

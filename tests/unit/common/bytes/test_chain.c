@@ -123,6 +123,21 @@ START_TEST(copies_that_outgrow_a_block_go_on_in_another)
 }
 END_TEST
 
+START_TEST(a_block_filled_to_its_last_byte_is_not_filled_again)
+{
+    struct chain chain = {0};
+    struct str out;
+
+    for (size_t i = 0; i < sizeof(big); i++)
+        big[i] = (char)(i * 13 + i / 97);
+    for (size_t i = 0; i + 100 <= sizeof(big); i += 100)
+        ck_assert(chain_copy(&chain, (struct str){big + i, 100}));
+    out = drain(&chain);
+    ck_assert_uint_eq(out.len, sizeof(big) / 100 * 100);
+    ck_assert_mem_eq(out.data, big, out.len);
+}
+END_TEST
+
 START_TEST(a_chain_is_cut_back_anywhere)
 {
     for (size_t len = 0; len <= 4096 + 10; len += 137) {
@@ -209,6 +224,7 @@ UNIT_MAIN("bytes/chain", tcase_add_test(tests, an_empty_chain_owns_no_memory);
           tcase_add_test(tests, large_bytes_are_borrowed_until_they_are_written);
           tcase_add_test(tests, the_order_is_kept_whatever_the_sizes);
           tcase_add_test(tests, copies_that_outgrow_a_block_go_on_in_another);
+          tcase_add_test(tests, a_block_filled_to_its_last_byte_is_not_filled_again);
           tcase_add_test(tests, a_chain_is_cut_back_anywhere);
           tcase_add_test(tests, moving_joins_two_chains_and_empties_one);
           tcase_add_test(tests, clearing_lets_every_owner_go);
