@@ -1,0 +1,102 @@
+"""Starts our programs on free ports, waits until they listen, ends and reaps them.
+
+A program that does not end with status 0, or has a sanitizer complain, fails its test."""
+import os
+import random
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, 'build', os.environ.get('BUILD', 'asan'))
+COMPLAINTS = ('Sanitizer', 'runtime error:', ': bug: ')
+
+
+def free_port():
+    """A port below those that the system gives to clients."""
+    while True:
+        port = random.randint(12000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(('127.0.0.1', port))
+                return port
+            except OSError:
+                pass
+
+
+class Program:
+    """A running program that listens on self.port; a context manager."""
+
+    def __init__(self, name, arguments, port):
+        self.port = port
+        self.errors = tempfile.TemporaryFile()
+        self.process = subprocess.Popen([os.path.join(BUILD, name)] + arguments,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=self.errors)
+        self.wait_until_ready()
+
+    def wait_until_ready(self, patience_s=30):
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until:
+            if self.process.poll() is not None:
+                break
+            try:
+                socket.create_connection(('127.0.0.1', self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.005)
+        raise AssertionError('it does not listen: ' + self.said())
+
+    def said(self):
+        self.errors.seek(0)
+        return self.errors.read().decode(errors='replace')
+
+    def kill(self):
+        """As at 3 a.m.: without a warning."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+            status = self.process.wait(30)
+            assert status == 0, 'ended with %d: %s' % (status, self.said())
+        said = self.said()
+        self.errors.close()
+        assert not any(complaint in said for complaint in COMPLAINTS), said
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Node(Program):
+    def __init__(self, *arguments, port=None):
+        port = port or free_port()
+        user = ['-u', 'root'] if os.getuid() == 0 else []
+        super().__init__('cachenode', user + ['-l', '127.0.0.1', '-p', str(port)]
+                         + list(arguments), port)
+
+
+class Proxy(Program):
+    """`pool` is a YAML text with %d where the port to listen on belongs."""
+
+    def __init__(self, text, *arguments):
+        port = free_port()
+        self.stats_port = free_port()
+        self.config = tempfile.NamedTemporaryFile('w', suffix='.yml')
+        self.config.write(text % port)
+        self.config.flush()
+        super().__init__('cacheproxy', ['-c', self.config.name, '-a', '127.0.0.1', '-s',
+                                        str(self.stats_port)] + list(arguments), port)
+
+
+def pool(nodes, *lines):
+    """A pool of nodes as YAML; further lines as `key: value`."""
+    keys = ['listen: 127.0.0.1:%d', 'hash: murmur', 'distribution: ketama', *lines, 'servers:']
+    servers = ['  - 127.0.0.1:%d:1 node%d' % (node.port, i) for i, node in enumerate(nodes)]
+    return 'pool:\n' + ''.join('  %s\n' % line for line in keys + servers)
