@@ -111,8 +111,7 @@ START_TEST(the_example_loads_as_it_is)
 END_TEST
 
 UNIT_MAIN("config",
-          tcase_add_loop_test(tests,
-                              a_bad_file_is_refused_with_its_place_and_what_was_expected, 0,
+          tcase_add_loop_test(tests, a_bad_file_is_refused_with_its_place_and_what_was_expected, 0,
                               (int)(sizeof(refused) / sizeof(refused[0])));
           tcase_add_test(tests, an_alias_bomb_is_refused);
           tcase_add_test(tests, pools_and_servers_are_sorted_and_named_as_nutcracker_does);
