@@ -1,0 +1,78 @@
+"""A node dies without a warning and comes back, while clients are at work."""
+import contextlib
+import socket
+import unittest
+
+from procs import Node, Proxy, pool
+
+KEYS = [b'key%d' % i for i in range(300)]
+
+
+class Wire:
+    def __init__(self, port):
+        self.socket = socket.create_connection(('127.0.0.1', port), 20)
+        self.replies = self.socket.makefile('rb')
+
+    def store(self, key):
+        self.socket.sendall(b'set %s 0 0 %d\r\n%s\r\n' % (key, len(key), key))
+        return self.replies.readline()
+
+    def get(self, keys):
+        """The values found, or the error line."""
+        self.socket.sendall(b'get %s\r\n' % b' '.join(keys))
+        found = {}
+        while True:
+            line = self.replies.readline()
+            if line == b'END\r\n':
+                return found
+            if not line.startswith(b'VALUE '):
+                return line
+            _, key, _, length = line.split()
+            found[key] = self.replies.read(int(length) + 2)[:-2]
+
+    def close(self):
+        self.replies.close()
+        self.socket.close()
+
+
+class NodeDies(unittest.TestCase):
+    def setUp(self):
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
+        self.nodes = [self.stack.enter_context(Node()) for _ in range(3)]
+        self.proxy = self.stack.enter_context(Proxy(pool(self.nodes, 'timeout: 5000')))
+        self.wire = Wire(self.proxy.port)
+        self.stack.callback(self.wire.close)
+        for key in KEYS:
+            self.assertEqual(self.wire.store(key), b'STORED\r\n')
+        direct = Wire(self.nodes[0].port)
+        self.lost = set(direct.get(KEYS))
+        direct.close()
+
+    def test_only_its_own_keys_notice(self):
+        self.assertTrue(0 < len(self.lost) < len(KEYS))
+        self.nodes[0].kill()
+        for key in KEYS:
+            answer = self.wire.get([key])
+            if key in self.lost:
+                self.assertTrue(answer.startswith(b'SERVER_ERROR '), answer)
+            else:
+                self.assertEqual(answer, {key: key})
+
+    def test_a_get_of_many_keys_returns_the_live_part(self):
+        self.nodes[0].kill()
+        self.assertEqual(set(self.wire.get(KEYS)), set(KEYS) - self.lost)
+        self.assertEqual(set(self.wire.get(KEYS)), set(KEYS) - self.lost)
+
+    def test_back_again_it_serves_on_the_same_client_connection(self):
+        self.nodes[0].kill()
+        key = sorted(self.lost)[0]
+        self.assertTrue(self.wire.get([key]).startswith(b'SERVER_ERROR '))
+        self.stack.enter_context(Node(port=self.nodes[0].port))
+        self.assertEqual(self.wire.get([key]), {})
+        self.assertEqual(self.wire.store(key), b'STORED\r\n')
+        self.assertEqual(self.wire.get([key]), {key: key})
+
+
+if __name__ == '__main__':
+    unittest.main()
