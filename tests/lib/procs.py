@@ -14,10 +14,16 @@ BUILD = os.path.join(ROOT, 'build', os.environ.get('BUILD', 'asan'))
 COMPLAINTS = ('Sanitizer', 'runtime error:', ': bug: ')
 
 
+GIVEN = set()
+
+
 def free_port():
-    """A port below those that the system gives to clients."""
+    """A port below those that the system gives to clients, another one each time."""
     while True:
         port = random.randint(12000, 32000)
+        if port in GIVEN:
+            continue
+        GIVEN.add(port)
         with socket.socket() as probe:
             try:
                 probe.bind(('127.0.0.1', port))
