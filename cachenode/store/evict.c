@@ -14,19 +14,19 @@ static void count_eviction(struct store *store, struct lru *lru, const struct it
     struct lru_counters *counters = &lru->counters;
 
     counters->evicted++;
-    counters->evicted_time = store_now(store) - item->used_at;
+    counters->evicted_time = store_now(store) - item_used_at(item);
     if (item->expires_at != 0)
         counters->evicted_nonzero++;
-    if (!item->is_fetched)
+    if (!item_is(item, ITEM_FETCHED))
         counters->evicted_unfetched++;
-    if (item->is_active)
+    if (item_is(item, ITEM_ACTIVE))
         counters->evicted_active++;
 }
 
 static void move_active(struct store *store, struct lru *lru, struct item *item,
                         enum segment segment)
 {
-    item->is_active = 0;
+    __atomic_store_n(&item->used, item->used & ~(uint32_t)ITEM_ACTIVE, __ATOMIC_RELAXED);
     lru_move(&store->slab, lru, item, SEGMENT_WARM);
     if (segment == SEGMENT_WARM)
         lru->counters.moves_within_lru++;
@@ -59,11 +59,11 @@ static enum look look_at_tail(struct store_user *user, struct lru *lru, enum seg
     }
     if (item_is_expired(store, item) || item_is_flushed(store, item)) {
         lru->counters.reclaimed++;
-        if (!item->is_fetched)
+        if (!item_is(item, ITEM_FETCHED))
             lru->counters.expired_unfetched++;
         item_unlink_listed(user, item, hash);
         look = LOOK_FREED;
-    } else if (item->is_active && segment != SEGMENT_TEMP) {
+    } else if (item_is(item, ITEM_ACTIVE) && segment != SEGMENT_TEMP) {
         move_active(store, lru, item, segment);
     } else if (!must_free) {
         lru_move(&store->slab, lru, item, SEGMENT_COLD);

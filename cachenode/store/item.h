@@ -4,8 +4,8 @@
  * the chunks that hold it.
  *
  * A linked item's key and value never change while anybody else holds it. `cas`,
- * `expires_at` and the bits beside `used_at` and `value_len` change under the lock of
- * the key's stripe; links and segment under that of the class's lists; refs atomically.
+ * `expires_at` and `used` change under the lock of the key's stripe; links and segment
+ * under that of the class's lists; refs atomically.
  */
 #ifndef CACHENODE_STORE_ITEM_H
 #define CACHENODE_STORE_ITEM_H
@@ -27,8 +27,8 @@ struct item {
     uint64_t cas;        /* number of the store that made it: unique, increasing */
     item_id next, prev;  /* in its segment's list */
     uint32_t expires_at; /* 0: never */
-    uint32_t used_at : 28, is_fetched : 1, is_active : 1, has_flags : 1, is_chunked : 1;
-    uint32_t value_len : 31, is_linked : 1;
+    uint32_t used;       /* second of the last use, shifted by two, and enum item_use */
+    uint32_t value_len : 30, has_flags : 1, is_chunked : 1; /* never change */
     uint16_t refs; /* one for being linked, one per holder */
     uint8_t key_len;
     uint8_t place; /* slab class of its chunk, and segment in the upper two bits */
@@ -36,6 +36,26 @@ struct item {
 };
 
 _Static_assert(sizeof(struct item) == 32, "each byte of it is paid a million times");
+
+enum item_use { ITEM_FETCHED = 1, ITEM_ACTIVE = 2 };
+
+static inline uint32_t item_used_at(const struct item *item)
+{
+    return __atomic_load_n(&item->used, __ATOMIC_RELAXED) >> 2;
+}
+
+static inline bool item_is(const struct item *item, enum item_use use)
+{
+    return (__atomic_load_n(&item->used, __ATOMIC_RELAXED) & use) != 0;
+}
+
+/* Notes a use now: the first makes it fetched, a second active. */
+static inline void item_mark_used(struct item *item, uint32_t now)
+{
+    uint32_t uses = item_is(item, ITEM_FETCHED) ? ITEM_FETCHED | ITEM_ACTIVE : ITEM_FETCHED;
+
+    __atomic_store_n(&item->used, now << 2 | uses, __ATOMIC_RELAXED);
+}
 
 static inline struct str item_key(const struct item *item)
 {

@@ -240,7 +240,6 @@ void item_unlink_listed(struct store_user *user, struct item *item, uint32_t has
 
     hash_table_remove(&store->table, item, hash);
     lru_unlink(&store->slab, lru_of(store, item), item);
-    item->is_linked = 0;
     store_release(user, item);
 }
 
@@ -327,10 +326,7 @@ static struct item *find_live(struct store_user *user, struct str key, uint32_t 
 
 static void mark_used(const struct store *store, struct item *item)
 {
-    item->used_at = store_now(store) & ((1u << 28) - 1);
-    if (item->is_fetched)
-        item->is_active = 1;
-    item->is_fetched = 1;
+    item_mark_used(item, store_now(store));
 }
 
 static struct lock *lock_stripe(struct store *store, uint32_t hash)
@@ -412,10 +408,10 @@ enum store_room store_reserve(struct store_user *user, struct str key, uint32_t 
         return STORE_NO_MEMORY;
     }
     *item = (struct item){.expires_at = expires_at,
-                          .used_at = store_now(store) & ((1u << 28) - 1),
+                          .used = store_now(store) << 2,
                           .has_flags = has_flags,
                           .is_chunked = is_chunked,
-                          .value_len = value_len & 0x7fffffff,
+                          .value_len = value_len & ((1u << 30) - 1),
                           .refs = 1,
                           .key_len = (uint8_t)key.len,
                           .place = (uint8_t)class_id};
@@ -448,13 +444,11 @@ static bool link_item(struct store_user *user, struct item *item, uint32_t hash,
         lock_take(&old_lru->lock);
         lru_unlink(&store->slab, old_lru, old);
         lock_give(&old_lru->lock);
-        old->is_linked = 0;
         store_release(user, old);
     } else if (!hash_table_add(&store->table, item, hash)) {
         store_release(user, item);
         return false;
     }
-    item->is_linked = 1;
     lock_take(&lru->lock);
     lru_link(&store->slab, lru, item, SEGMENT_HOT);
     lock_give(&lru->lock);

@@ -23,7 +23,7 @@ static void crawl_bucket(struct store_user *user, uint32_t bucket)
 
         lock_take(&lru->lock);
         lru->counters.crawler_reclaimed++;
-        if (!item->is_fetched)
+        if (!item_is(item, ITEM_FETCHED))
             lru->counters.expired_unfetched++;
         item_unlink_listed(user, item, store_hash(item_key(item)));
         lock_give(&lru->lock);

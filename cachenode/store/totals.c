@@ -70,7 +70,7 @@ static uint64_t tail_age(const struct store *store, const struct lru *lru, enum 
 {
     const struct item *tail = lru_tail(&store->slab, lru, segment);
 
-    return tail == NULL ? 0 : store_now(store) - tail->used_at;
+    return tail == NULL ? 0 : store_now(store) - item_used_at(tail);
 }
 
 static void describe_slabs(struct store *store, unsigned class_id, struct store_class *class)
