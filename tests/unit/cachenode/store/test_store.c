@@ -1,0 +1,326 @@
+#include <pthread.h>
+#include <stdio.h>
+
+#include "cachenode/store/store.h"
+#include "tests/unit/unit.h"
+
+static struct store *store;
+static struct store_user *user;
+
+static void open_store(uint64_t memory_mb, bool evictions)
+{
+    struct store_options options = {.memory_bytes = memory_mb << 20,
+                                    .item_size_max = 1 << 20,
+                                    .slab_min_size = 48,
+                                    .growth_factor = 1.25,
+                                    .hash_power = 13,
+                                    .evictions = evictions,
+                                    .use_cas = true,
+                                    .hot_pct = 20,
+                                    .warm_pct = 40};
+    const char *error;
+
+    store = store_create(&options, &error);
+    ck_assert_ptr_nonnull(store);
+    user = store_user_create(store);
+}
+
+static void close_store(void)
+{
+    store_user_free(user);
+    store_free(store);
+}
+
+static enum store_result put(const char *name, struct str value, enum store_mode mode)
+{
+    struct str key = str_of(name);
+    struct item *item;
+    size_t done = 0;
+
+    if (store_reserve(user, key, 7, 0, (uint32_t)value.len, &item) != STORE_ROOM)
+        return STORE_OUT_OF_MEMORY;
+    while (done < value.len) {
+        char *piece;
+        size_t len = store_value_piece(user, item, done, &piece);
+
+        memcpy(piece, value.data + done, len);
+        done += len;
+    }
+    return store_put(user, item, store_hash(key), mode, 0);
+}
+
+/* Whether the key has just this value. */
+static bool holds(const char *name, struct str value)
+{
+    struct str key = str_of(name);
+    uint32_t hash = store_hash(key);
+    struct item *item = store_get(user, key, hash, NULL);
+    bool is_same;
+    size_t done = 0;
+
+    if (item == NULL)
+        return false;
+    is_same = item->value_len == value.len && item_flags(item) == 7;
+    while (is_same && done < value.len) {
+        char *piece;
+        size_t len = store_value_piece(user, item, done, &piece);
+
+        is_same = memcmp(piece, value.data + done, len) == 0;
+        done += len;
+    }
+    store_get_end(user, hash);
+    return is_same;
+}
+
+static bool is_there(const char *name)
+{
+    struct str key = str_of(name);
+    uint32_t hash = store_hash(key);
+
+    if (store_get(user, key, hash, NULL) == NULL)
+        return false;
+    store_get_end(user, hash);
+    return true;
+}
+
+START_TEST(values_of_every_size_come_back)
+{
+    static char big[1040000];
+
+    for (size_t i = 0; i < sizeof(big); i++)
+        big[i] = (char)(i * 11 + i / 253);
+    open_store(64, true);
+    for (size_t len = 0; len < sizeof(big); len = len * 3 / 2 + 1) {
+        ck_assert_int_eq(put("k", (struct str){big, len}, STORE_SET), STORE_STORED);
+        ck_assert(holds("k", (struct str){big, len}));
+    }
+    close_store();
+}
+END_TEST
+
+START_TEST(what_is_too_large_is_refused_by_memcacheds_rule)
+{
+    static char big[1 << 20];
+    struct item *item;
+
+    open_store(64, true);
+    ck_assert_int_eq(put("foo", (struct str){big, 1048510}, STORE_SET), STORE_STORED);
+    ck_assert_int_eq(store_reserve(user, STR("foo"), 0, 0, 1048515, &item), STORE_TOO_LARGE);
+    ck_assert_uint_eq(user->metrics.store_too_large, 1);
+    close_store();
+}
+END_TEST
+
+START_TEST(add_replace_append_and_prepend_mind_what_is_there)
+{
+    open_store(64, true);
+    ck_assert_int_eq(put("k", STR("x"), STORE_REPLACE), STORE_NOT_STORED);
+    ck_assert_int_eq(put("k", STR("x"), STORE_APPEND), STORE_NOT_STORED);
+    ck_assert_int_eq(put("k", STR("m"), STORE_ADD), STORE_STORED);
+    ck_assert_int_eq(put("k", STR("n"), STORE_ADD), STORE_NOT_STORED);
+    ck_assert_int_eq(put("k", STR(">>"), STORE_APPEND), STORE_STORED);
+    ck_assert_int_eq(put("k", STR("<<"), STORE_PREPEND), STORE_STORED);
+    ck_assert(holds("k", STR("<<m>>")));
+    close_store();
+}
+END_TEST
+
+START_TEST(a_number_is_padded_in_place_and_wraps)
+{
+    struct str key = STR("n");
+    uint32_t hash = store_hash(key);
+    uint64_t value = 0;
+
+    open_store(64, true);
+    put("n", STR("10"), STORE_SET);
+    ck_assert_int_eq(store_add_number(user, key, hash, 1, true, &value), STORE_STORED);
+    ck_assert_uint_eq(value, 9);
+    ck_assert(holds("n", STR("9 ")));
+    ck_assert_int_eq(store_add_number(user, key, hash, 100, true, &value), STORE_STORED);
+    ck_assert_uint_eq(value, 0);
+    put("n", STR("18446744073709551615"), STORE_SET);
+    ck_assert_int_eq(store_add_number(user, key, hash, 2, false, &value), STORE_STORED);
+    ck_assert_uint_eq(value, 1);
+    put("n", STR("1x"), STORE_SET);
+    ck_assert_int_eq(store_add_number(user, key, hash, 1, false, &value), STORE_NOT_A_NUMBER);
+    put("n", STR(""), STORE_SET);
+    ck_assert_int_eq(store_add_number(user, key, hash, 1, false, &value), STORE_NOT_A_NUMBER);
+    close_store();
+}
+END_TEST
+
+START_TEST(a_flush_hides_what_was_stored_before_and_nothing_later)
+{
+    open_store(64, true);
+    put("old", STR("x"), STORE_SET);
+    store_flush(store, 0);
+    put("new", STR("x"), STORE_SET);
+    ck_assert(!is_there("old"));
+    ck_assert(is_there("new"));
+    ck_assert_uint_eq(user->metrics.get_flushed, 1);
+    close_store();
+}
+END_TEST
+
+START_TEST(an_immediate_flush_leaves_a_waiting_one_in_force)
+{
+    open_store(64, true);
+    store_flush(store, store_now(store) + 1);
+    store_flush(store, store_now(store) + 100);
+    store_flush(store, 0);
+    put("k", STR("x"), STORE_SET);
+    ck_assert(is_there("k"));
+    for (uint32_t start = store_now(store); store_now(store) == start;)
+        store_tick(store);
+    ck_assert(!is_there("k"));
+    close_store();
+}
+END_TEST
+
+START_TEST(an_item_that_is_over_is_not_found_and_its_memory_is_reclaimed)
+{
+    struct store_totals totals;
+    struct str key = STR("k");
+
+    open_store(64, true);
+    put("k", STR("x"), STORE_SET);
+    store_touch(user, key, store_hash(key), store_expiry(store, -1));
+    put("l", STR("x"), STORE_SET);
+    while (store_crawl(user))
+        ;
+    store_totals(store, &totals);
+    ck_assert_uint_eq(totals.items, 1);
+    ck_assert_uint_eq(totals.crawler_reclaimed, 1);
+    ck_assert(!is_there("k"));
+    close_store();
+}
+END_TEST
+
+START_TEST(a_full_store_evicts_the_oldest_and_keeps_the_newest)
+{
+    static char value[10000];
+    struct store_totals totals;
+    char name[32];
+
+    open_store(10, true);
+    for (int i = 0; i < 5000; i++) {
+        snprintf(name, sizeof(name), "key%d", i);
+        ck_assert_int_eq(put(name, (struct str){value, sizeof(value)}, STORE_SET), STORE_STORED);
+    }
+    ck_assert(is_there("key4999"));
+    ck_assert(is_there("key4500"));
+    ck_assert(!is_there("key0"));
+    store_totals(store, &totals);
+    ck_assert_uint_gt(totals.evictions, 3000);
+    ck_assert_uint_le(totals.malloced, 11 << 20);
+    close_store();
+}
+END_TEST
+
+START_TEST(without_evictions_a_full_store_refuses_and_loses_nothing)
+{
+    static char value[10000];
+    char name[32];
+    int stored = 0;
+
+    open_store(10, false);
+    for (;; stored++) {
+        snprintf(name, sizeof(name), "key%d", stored);
+        if (put(name, (struct str){value, sizeof(value)}, STORE_SET) != STORE_STORED)
+            break;
+    }
+    ck_assert_int_gt(stored, 500);
+    for (int i = 0; i < stored; i++) {
+        snprintf(name, sizeof(name), "key%d", i);
+        ck_assert(is_there(name));
+    }
+    ck_assert_uint_eq(user->metrics.store_no_memory, 1);
+    close_store();
+}
+END_TEST
+
+START_TEST(the_index_grows_and_every_key_stays_found)
+{
+    struct store_totals totals;
+    char name[32];
+
+    open_store(64, true);
+    for (int i = 0; i < 60000; i++) {
+        snprintf(name, sizeof(name), "key%d", i);
+        put(name, STR("x"), STORE_SET);
+        if (i % 1000 == 0)
+            store_grow(user);
+    }
+    while (store_grow(user))
+        ;
+    store_totals(store, &totals);
+    ck_assert_uint_gt(totals.hash_bytes, 60000 / 10 * 64);
+    for (int i = 0; i < 60000; i++) {
+        snprintf(name, sizeof(name), "key%d", i);
+        ck_assert(is_there(name));
+    }
+    close_store();
+}
+END_TEST
+
+/* Each thread owns a counter of each key: increments of all must add up. */
+enum { THREADS = 4, ROUNDS = 5000, SHARED_KEYS = 10 };
+
+static void *add_up(void *arg)
+{
+    struct store_user *mine = store_user_create(store);
+
+    (void)arg;
+    for (int i = 0; i < ROUNDS; i++) {
+        char name[] = "n0";
+        struct str key = {name, 2};
+        uint64_t value;
+
+        name[1] = (char)('0' + i % SHARED_KEYS);
+        ck_assert_int_eq(store_add_number(mine, key, store_hash(key), 1, false, &value),
+                         STORE_STORED);
+    }
+    store_user_free(mine);
+    return NULL;
+}
+
+START_TEST(increments_of_many_threads_add_up_while_the_lists_are_balanced)
+{
+    pthread_t threads[THREADS];
+    struct str key = STR("n0");
+    uint64_t value = 0;
+
+    open_store(64, true);
+    for (int i = 0; i < SHARED_KEYS; i++) {
+        char name[] = {'n', (char)('0' + i), '\0'};
+
+        put(name, STR("0"), STORE_SET);
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, add_up, NULL);
+    for (int i = 0; i < 200; i++) {
+        struct store_class class;
+
+        store_balance(user);
+        store_crawl(user);
+        store_class(store, 1, &class);
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_int_eq(store_add_number(user, key, store_hash(key), 0, false, &value), STORE_STORED);
+    ck_assert_uint_eq(value, THREADS * ROUNDS / SHARED_KEYS);
+    close_store();
+}
+END_TEST
+
+UNIT_MAIN("store", tcase_add_test(tests, values_of_every_size_come_back);
+          tcase_add_test(tests, what_is_too_large_is_refused_by_memcacheds_rule);
+          tcase_add_test(tests, add_replace_append_and_prepend_mind_what_is_there);
+          tcase_add_test(tests, a_number_is_padded_in_place_and_wraps);
+          tcase_add_test(tests, a_flush_hides_what_was_stored_before_and_nothing_later);
+          tcase_add_test(tests, an_immediate_flush_leaves_a_waiting_one_in_force);
+          tcase_add_test(tests, an_item_that_is_over_is_not_found_and_its_memory_is_reclaimed);
+          tcase_add_test(tests, a_full_store_evicts_the_oldest_and_keeps_the_newest);
+          tcase_add_test(tests, without_evictions_a_full_store_refuses_and_loses_nothing);
+          tcase_add_test(tests, the_index_grows_and_every_key_stays_found);
+          tcase_add_test(tests, increments_of_many_threads_add_up_while_the_lists_are_balanced);)
