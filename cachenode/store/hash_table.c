@@ -42,9 +42,6 @@ void hash_table_free(struct hash_table *table)
         munmap(table->buckets, table->bucket_max * sizeof(struct bucket));
     if (table->spares != NULL)
         munmap(table->spares, table->spare_max * sizeof(struct bucket));
-    for (unsigned i = 0; i < STRIPE_COUNT; i++)
-        lock_destroy(&table->stripes[i]);
-    lock_destroy(&table->spare_lock);
 }
 
 /* The bucket that a hash belongs to when `count` of them are in use. A split in another

@@ -69,9 +69,6 @@ void slab_free(struct slab *slab)
 {
     if (slab->base != NULL)
         munmap(slab->base, ((size_t)slab->page_reserve + 1) * SLAB_PAGE_SIZE);
-    for (unsigned i = 1; i <= slab->class_count; i++)
-        lock_destroy(&slab->classes[i].lock);
-    lock_destroy(&slab->arena_lock);
 }
 
 unsigned slab_class_for(const struct slab *slab, size_t size)

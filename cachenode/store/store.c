@@ -262,6 +262,7 @@ size_t store_value_piece(const struct store_user *user, struct item *item, size_
         *data = item_value(item) + offset;
         return left;
     }
+    *data = NULL;
     if (left == 0)
         return 0;
     memcpy(&id, (char *)chunk_ids(item) + offset / CHUNK_MAX * sizeof(id), sizeof(id));

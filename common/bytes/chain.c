@@ -81,7 +81,7 @@ char *chain_reserve_slow(struct chain *chain, size_t len)
     return chain->room;
 }
 
-bool chain_copy(struct chain *chain, struct str bytes)
+bool chain_copy_slow(struct chain *chain, struct str bytes)
 {
     size_t len_before = chain->len;
 

@@ -36,10 +36,6 @@ struct chain {
 
 enum { CHAIN_COPY_MAX = 2048 }; /* longer bytes are worth a slice */
 
-/* Appends a copy of `bytes`, of any length. Returns false when memory ran out;
- * the chain is then as before. */
-bool chain_copy(struct chain *chain, struct str bytes);
-
 /*
  * Appends `bytes`, which `owner` keeps alive: copies up to CHAIN_COPY_MAX bytes,
  * else holds the owner (one hold of its own; the caller keeps his). `keeper`
@@ -67,6 +63,21 @@ static inline void chain_commit(struct chain *chain, size_t len)
     chain->room += len;
     chain->room_len -= len;
     chain->len += len;
+}
+
+/* Appends a copy of `bytes`, of any length. Returns false when memory ran out;
+ * the chain is then as before. */
+bool chain_copy_slow(struct chain *chain, struct str bytes);
+
+static inline bool chain_copy(struct chain *chain, struct str bytes)
+{
+    if (bytes.len > chain->room_len)
+        return chain_copy_slow(chain, bytes);
+    if (bytes.len != 0) {
+        memcpy(chain->room, bytes.data, bytes.len);
+        chain_commit(chain, bytes.len);
+    }
+    return true;
 }
 
 /* Moves all of `from` to the end of `to`, copying what is small.

@@ -46,24 +46,28 @@ static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                             "50515253545556575859606162636465666768697071727374"
                             "75767778798081828384858687888990919293949596979899";
 
+static size_t count_digits(uint64_t value)
+{
+    size_t count = 1;
+
+    for (; value >= 10000; value /= 10000)
+        count += 4;
+    return count + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
 size_t number_format(char *out, uint64_t value)
 {
-    char text[NUMBER_TEXT_MAX];
-    char *p = text + sizeof(text);
-    size_t len;
+    size_t len = count_digits(value);
+    char *p = out + len;
 
     while (value >= 100) {
         p -= 2;
         memcpy(p, pairs + value % 100 * 2, 2);
         value /= 100;
     }
-    if (value >= 10) {
-        p -= 2;
-        memcpy(p, pairs + value * 2, 2);
-    } else {
-        *--p = (char)('0' + value);
-    }
-    len = (size_t)(text + sizeof(text) - p);
-    memcpy(out, p, len);
+    if (value >= 10)
+        memcpy(out, pairs + value * 2, 2);
+    else
+        *out = (char)('0' + value);
     return len;
 }

@@ -39,8 +39,21 @@ static inline struct str str_skip(struct str s, size_t len)
     return (struct str){s.data + len, s.len - len};
 }
 
+/* Bytes before the first space; `len` if there is none. */
+size_t str_length_to_space(const char *p, size_t len);
+
 /* Cuts the next word off the front of `rest`; words are parted by spaces alone.
  * Returns an empty one when none is left. */
-struct str str_next_word(struct str *rest);
+static inline struct str str_next_word(struct str *rest)
+{
+    struct str word = *rest;
+
+    while (word.len != 0 && word.data[0] == ' ')
+        word = str_skip(word, 1);
+    *rest = word;
+    word.len = str_length_to_space(word.data, word.len);
+    *rest = str_skip(*rest, word.len);
+    return word;
+}
 
 #endif
