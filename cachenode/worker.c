@@ -36,7 +36,7 @@ static void *worker_run(void *arg)
     loop_run(&worker->loop);
     client_close_all(&worker->context);
     /* Blocks are their thread's own. */
-    block_trim();
+    chain_trim();
     return NULL;
 }
 

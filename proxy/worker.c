@@ -117,7 +117,7 @@ static void close_doors(struct worker *worker)
         pool_close(&worker->doors[i].pool);
     }
     freelist_trim(&worker->records, 0);
-    block_trim();
+    chain_trim();
 }
 
 static void *worker_run(void *arg)

@@ -4,29 +4,50 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "common/base/freelist.h"
 #include "common/base/panic.h"
 #include "common/bytes/chain.h"
 
 enum { SLICES_MIN = 4, SLICES_PER_WRITE = 64 };
+
+/* A chain that is filled and written each turn finds its slots here. */
+static _Thread_local struct freelist spare_slices = {
+    .size = SLICES_MIN * sizeof(struct slice),
+    .ceiling = 256,
+};
 
 static struct slice *slice_at(const struct chain *chain, unsigned i)
 {
     return &chain->slices[(chain->first + i) & (chain->capacity - 1)];
 }
 
+static void slices_free(struct chain *chain)
+{
+    if (chain->capacity == SLICES_MIN)
+        freelist_give(&spare_slices, chain->slices);
+    else
+        free(chain->slices);
+}
+
+/* Sees to a free slot behind the last slice. */
 static bool slices_grow(struct chain *chain)
 {
-    unsigned capacity = chain->capacity ? chain->capacity * 2 : SLICES_MIN;
+    unsigned capacity = chain->capacity * 2;
     struct slice *slices;
 
     if (chain->count < chain->capacity)
         return true;
+    if (chain->capacity == 0) {
+        chain->slices = freelist_take(&spare_slices);
+        chain->capacity = chain->slices != NULL ? SLICES_MIN : 0;
+        return chain->slices != NULL;
+    }
     slices = malloc(capacity * sizeof(*slices));
     if (slices == NULL)
         return false;
     for (unsigned i = 0; i < chain->count; i++)
         slices[i] = *slice_at(chain, i);
-    free(chain->slices);
+    slices_free(chain);
     chain->slices = slices;
     chain->capacity = capacity;
     chain->first = 0;
@@ -44,7 +65,8 @@ static void become_empty(struct chain *chain)
 {
     if (chain->block != NULL)
         block_release(chain->block);
-    free(chain->slices);
+    if (chain->slices != NULL)
+        slices_free(chain);
     *chain = (struct chain){0};
 }
 
@@ -213,12 +235,16 @@ ssize_t chain_write(struct chain *chain, int fd)
             break;
         if (sent < 0)
             return -1;
+        if ((size_t)sent == left) {
+            chain_clear(chain);
+            break;
+        }
         drop_front(chain, (size_t)sent);
         /* Less than it was given, and the socket is full: the next call would only say so. */
         if ((size_t)sent < left && !is_cut)
             break;
     }
-    if (chain->len == 0)
+    if (chain->len == 0 && chain->count != 0)
         chain_clear(chain);
     return (ssize_t)(before - chain->len);
 }
@@ -228,4 +254,10 @@ void chain_clear(struct chain *chain)
     for (unsigned i = 0; i < chain->count; i++)
         slice_release(slice_at(chain, i));
     become_empty(chain);
+}
+
+void chain_trim(void)
+{
+    freelist_trim(&spare_slices, 0);
+    block_trim();
 }

@@ -98,4 +98,7 @@ ssize_t chain_write(struct chain *chain, int fd);
 /* Releases all that is left and all memory. */
 void chain_clear(struct chain *chain);
 
+/* Frees the memory that this thread keeps for chains to come, blocks included. */
+void chain_trim(void);
+
 #endif

@@ -121,7 +121,7 @@ void loop_close(struct loop *loop)
         block_release(loop->input);
     loop->input = NULL;
     pthread_mutex_destroy(&loop->posts_lock);
-    block_trim();
+    chain_trim();
 }
 
 void loop_defer(struct loop *loop, struct loop_task *task)
