@@ -1,5 +1,7 @@
 #include "common/bytes/number.h"
 
+enum { SAFE_DIGITS = 19 }; /* of these no sum can overflow */
+
 bool number_parse_u64(struct str text, uint64_t *value)
 {
     uint64_t sum = 0;
@@ -11,7 +13,9 @@ bool number_parse_u64(struct str text, uint64_t *value)
 
         if (digit > 9)
             return false;
-        if (__builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, digit, &sum))
+        if (i < SAFE_DIGITS)
+            sum = sum * 10 + digit;
+        else if (__builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, digit, &sum))
             return false;
     }
     *value = sum;

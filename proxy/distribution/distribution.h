@@ -20,9 +20,12 @@ struct ring_point {
 
 struct distribution;
 
+enum { RING_PARTS = 256 };
+
 struct ring {
     const struct distribution *distribution;
     unsigned count;
+    uint32_t starts[RING_PARTS]; /* ketama: the first point in each 256th of the circle */
     struct ring_point points[];
 };
 
