@@ -20,7 +20,7 @@ struct slot {
 struct multi {
     struct chain values; /* keeps the slots' bytes */
     uint32_t leaf_count, open_count, failed_count;
-    char error[MC_LINE_MAX]; /* the first failure's line */
+    char *error; /* the first failure's line; NULL: none, or no memory for it */
     size_t error_len;
     bool is_own_error; /* made by the proxy */
     uint32_t slot_count;
@@ -77,13 +77,17 @@ static void join(struct request *parent)
     if (multi->failed_count == multi->leaf_count) {
         if (multi->is_own_error && parent->owner != NULL)
             metric_add(parent->owner->forward_errors, 1);
-        request_reply(parent, (struct str){multi->error, multi->error_len}, NULL);
+        request_reply(parent,
+                      multi->error != NULL ? (struct str){multi->error, multi->error_len}
+                                           : STR("SERVER_ERROR out of memory\r\n"),
+                      NULL);
     } else {
         for (uint32_t i = 0; i < multi->slot_count; i++)
             request_reply(parent, multi->slots[i].bytes, multi->slots[i].block);
         request_reply(parent, STR("END\r\n"), NULL);
     }
     chain_clear(&multi->values);
+    free(multi->error);
     free(multi->keys);
     free(multi);
     parent->multi = NULL;
@@ -99,6 +103,16 @@ static void leaf_ended(struct request *leaf)
         join(parent);
 }
 
+static void multi_set_error(struct multi *multi, struct str line, bool is_own)
+{
+    multi->is_own_error = is_own;
+    multi->error = malloc(line.len);
+    if (multi->error == NULL)
+        return;
+    memcpy(multi->error, line.data, line.len);
+    multi->error_len = line.len;
+}
+
 /* The leaf's keys are misses, and its error is the request's if no leaf does better. */
 static void leaf_failed(struct request *leaf, struct str line, bool is_own)
 {
@@ -106,11 +120,8 @@ static void leaf_failed(struct request *leaf, struct str line, bool is_own)
 
     for (uint32_t i = leaf->first_slot; i != NO_SLOT; i = multi->slots[i].next)
         multi->slots[i].bytes = (struct str){"", 0};
-    if (multi->failed_count++ == 0 && line.len <= sizeof(multi->error)) {
-        memcpy(multi->error, line.data, line.len);
-        multi->error_len = line.len;
-        multi->is_own_error = is_own;
-    }
+    if (multi->failed_count++ == 0)
+        multi_set_error(multi, line, is_own);
     leaf_ended(leaf);
 }
 
@@ -275,10 +286,10 @@ bool plan_multikey(const struct plan_input *input)
     }
     free(parts);
     if (parent->multi->leaf_count == 0) {
-        parent->multi->error_len =
-            (size_t)snprintf(parent->multi->error, sizeof(parent->multi->error),
-                             "SERVER_ERROR %s\r\n", strerror(ECONNREFUSED));
-        parent->multi->is_own_error = true;
+        char line[64];
+        int len = snprintf(line, sizeof(line), "SERVER_ERROR %s\r\n", strerror(ECONNREFUSED));
+
+        multi_set_error(parent->multi, (struct str){line, (size_t)len}, true);
     }
     if (--parent->multi->open_count == 0)
         join(parent);
