@@ -204,17 +204,23 @@ static const struct signal_row signal_rows[] = {
 static struct store *make_store(const struct settings *settings, const char **error)
 {
     struct store_options options = {
-        .memory_bytes = (uint64_t)settings->memory_mb << 20,
+        .slab = {.memory_bytes = (uint64_t)settings->memory_mb << 20,
+                 .min_size = settings->slab_min_size,
+                 .factor = settings->growth_factor,
+                 .chunk_max = CHUNK_LIMIT,
+                 .is_fixed = settings->lock_memory},
         .item_size_max = (uint32_t)settings->item_size_max,
-        .slab_min_size = settings->slab_min_size,
-        .growth_factor = settings->growth_factor,
         .hash_power = settings->hash_power,
         .evictions = settings->evictions,
         .use_cas = settings->use_cas,
-        .hot_pct = settings->hot_lru_pct,
-        .warm_pct = settings->warm_lru_pct,
-        .hot_max_factor = settings->hot_max_factor,
-        .warm_max_factor = settings->warm_max_factor,
+        .tuning = {.is_segmented = 1,
+                   .hot_pct = settings->hot_lru_pct,
+                   .warm_pct = settings->warm_lru_pct,
+                   .automove = STORE_AUTOMOVE_ON,
+                   .automove_window = 10,
+                   .automove_ratio = 0.8,
+                   .hot_max_factor = settings->hot_max_factor,
+                   .warm_max_factor = settings->warm_max_factor},
     };
 
     return store_create(&options, error);

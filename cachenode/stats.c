@@ -208,7 +208,7 @@ static void answer_settings(struct session *session)
     stat_number(session, "slab_automove", 0);
     stat_text(session, "slab_automove_ratio", "0.80");
     stat_number(session, "slab_automove_window", 10);
-    stat_number(session, "slab_chunk_max", CHUNK_MAX);
+    stat_number(session, "slab_chunk_max", CHUNK_LIMIT);
     stat_yes(session, "lru_crawler", true);
     stat_number(session, "lru_crawler_sleep", 0);
     stat_number(session, "lru_crawler_tocrawl", 0);
@@ -268,22 +268,22 @@ static const struct class_row item_rows[] = {
     ROW("age_warm", age_warm),
     ROW("age", age_cold),
     ROW("mem_requested", mem_requested),
-    ROW("evicted", counters.evicted),
-    ROW("evicted_nonzero", counters.evicted_nonzero),
-    ROW("evicted_time", counters.evicted_time),
-    ROW("outofmemory", counters.outofmemory),
+    ROW("evicted", metrics.evicted),
+    ROW("evicted_nonzero", metrics.evicted_nonzero),
+    ROW("evicted_time", evicted_time),
+    ROW("outofmemory", metrics.outofmemory),
     ROW("tailrepairs", zero),
-    ROW("reclaimed", counters.reclaimed),
-    ROW("expired_unfetched", counters.expired_unfetched),
-    ROW("evicted_unfetched", counters.evicted_unfetched),
-    ROW("evicted_active", counters.evicted_active),
-    ROW("crawler_reclaimed", counters.crawler_reclaimed),
-    ROW("crawler_items_checked", counters.crawler_items_checked),
-    ROW("lrutail_reflocked", counters.tail_reflocked),
-    ROW("moves_to_cold", counters.moves_to_cold),
-    ROW("moves_to_warm", counters.moves_to_warm),
-    ROW("moves_within_lru", counters.moves_within_lru),
-    ROW("direct_reclaims", counters.direct_reclaims),
+    ROW("reclaimed", metrics.reclaimed),
+    ROW("expired_unfetched", metrics.expired_unfetched),
+    ROW("evicted_unfetched", metrics.evicted_unfetched),
+    ROW("evicted_active", metrics.evicted_active),
+    ROW("crawler_reclaimed", metrics.crawler_reclaimed),
+    ROW("crawler_items_checked", metrics.crawler_items_checked),
+    ROW("lrutail_reflocked", metrics.tail_reflocked),
+    ROW("moves_to_cold", metrics.moves_to_cold),
+    ROW("moves_to_warm", metrics.moves_to_warm),
+    ROW("moves_within_lru", metrics.moves_within_lru),
+    ROW("direct_reclaims", metrics.direct_reclaims),
     ROW("hits_to_hot", metrics.hits_to_hot),
     ROW("hits_to_warm", metrics.hits_to_warm),
     ROW("hits_to_cold", metrics.hits_to_cold),

@@ -1,159 +1,390 @@
 /*
- * Making room: choose, unlink, count. And the same walk from the tails without need,
- * which keeps the segments' shares.
+ * Making room. Nothing is kept in order: whoever needs memory looks at a sample of the
+ * class's items and takes the least useful of them. The sample also tells how large the
+ * segments are, and items flow from those that are over their share.
  */
 #include "cachenode/store/internal.h"
 
-enum { LOOKS_MAX = 50, BALANCE_STEPS = 200 };
+enum { SAMPLE_MAX = 64, SAMPLE_PER_VICTIM = 8, SAMPLE_MIN = 16, BATCH_BYTES = 16 * 1024 };
+enum { TRIES_MAX = 10, HOLDS_NONE = 1 };
 
-/* What became of a look at the tail of a list. */
-enum look { LOOK_EMPTY, LOOK_BUSY, LOOK_MOVED, LOOK_FREED };
+struct candidate {
+    struct item *item; /* NULL: dealt with */
+    int worth;
+    uint32_t used;
+    bool is_over;
+};
 
-static void count_eviction(struct store *store, struct lru *lru, const struct item *item)
+struct sample {
+    unsigned count, in_segment[SEGMENT_COUNT];
+    struct candidate candidates[SAMPLE_MAX];
+};
+
+/* --- from a chunk to its item --- */
+
+/* Reads without the lock what may be changing: item_lock finds out whether it made sense. */
+__attribute__((no_sanitize("thread"))) static struct str peek_key(const struct item *item,
+                                                                  char *room)
 {
-    struct lru_counters *counters = &lru->counters;
+    const volatile char *data = item->data;
+    size_t len = *(const volatile uint8_t *)&item->key_len;
 
-    counters->evicted++;
-    counters->evicted_time = store_now(store) - item_used_at(item);
-    if (item->expires_at != 0)
-        counters->evicted_nonzero++;
-    if (!item_is(item, ITEM_FETCHED))
-        counters->evicted_unfetched++;
-    if (item_is(item, ITEM_ACTIVE))
-        counters->evicted_active++;
+    for (size_t i = 0; i < len; i++)
+        room[i] = data[i];
+    return (struct str){room, len};
 }
 
-static void move_active(struct store *store, struct lru *lru, struct item *item,
-                        enum segment segment)
+struct lock *item_lock(struct store *store, const struct item *item, uint32_t *hash)
 {
-    __atomic_store_n(&item->used, item->used & ~(uint32_t)ITEM_ACTIVE, __ATOMIC_RELAXED);
-    lru_move(&store->slab, lru, item, SEGMENT_WARM);
-    if (segment == SEGMENT_WARM)
-        lru->counters.moves_within_lru++;
-    else
-        lru->counters.moves_to_warm++;
-}
-
-/*
- * Looks at the tail of a segment: frees it when it is over; moves it to WARM when it was
- * used; else moves it to COLD or, from COLD with `must_free`, evicts it. Comes from the
- * list to the item, so it only tries the stripe, and puts a busy item to the head.
- */
-static enum look look_at_tail(struct store_user *user, struct lru *lru, enum segment segment,
-                              bool must_free)
-{
-    struct store *store = user->store;
-    struct item *item = lru_tail(&store->slab, lru, segment);
+    char room[ITEM_KEY_MAX];
     struct lock *stripe;
-    enum look look = LOOK_MOVED;
-    uint32_t hash;
+
+    *hash = store_hash(peek_key(item, room));
+    stripe = hash_table_stripe(&store->table, *hash);
+    if (!lock_try(stripe))
+        return NULL;
+    if (hash_table_has(&store->table, item, *hash) && store_hash(item_key(item)) == *hash)
+        return stripe;
+    lock_give(stripe);
+    return NULL;
+}
+
+struct item *item_of_chunk(const struct store *store, struct item *chunk)
+{
+    uint32_t used = item_peek(chunk);
+    const struct piece *piece = (const void *)chunk;
+    item_id owner;
+
+    if (used & ITEM_LINKED)
+        return chunk;
+    if (used != ITEM_PIECE)
+        return NULL;
+    owner = __atomic_load_n(&piece->owner, __ATOMIC_RELAXED);
+    if (owner / (PAGE_SIZE / ITEM_UNIT) > store->slab.page_reserve)
+        return NULL;
+    chunk = slab_at(&store->slab, owner);
+    return item_peek(chunk) & ITEM_LINKED ? chunk : NULL;
+}
+
+/* --- a sample --- */
+
+static void look_at(const struct store *store, struct item *chunk, struct sample *sample)
+{
+    struct item *item = item_of_chunk(store, chunk);
+    struct candidate *candidate = &sample->candidates[sample->count];
+    uint32_t expires_at;
 
     if (item == NULL)
-        return LOOK_EMPTY;
-    hash = store_hash(item_key(item));
-    stripe = hash_table_stripe(&store->table, hash);
-    if (!lock_try(stripe)) {
-        lru->counters.tail_reflocked++;
-        lru_move(&store->slab, lru, item, segment);
-        return LOOK_BUSY;
-    }
-    if (item_is_expired(store, item) || item_is_flushed(store, item)) {
-        lru->counters.reclaimed++;
-        if (!item_is(item, ITEM_FETCHED))
-            lru->counters.expired_unfetched++;
-        item_unlink_listed(user, item, hash);
-        look = LOOK_FREED;
-    } else if (item_is(item, ITEM_ACTIVE) && segment != SEGMENT_TEMP) {
-        move_active(store, lru, item, segment);
-    } else if (!must_free) {
-        lru_move(&store->slab, lru, item, SEGMENT_COLD);
-        lru->counters.moves_to_cold++;
-    } else if (__atomic_load_n(&item->refs, __ATOMIC_ACQUIRE) > 1) {
-        lru->counters.tail_reflocked++;
-        lru_move(&store->slab, lru, item, segment);
-        look = LOOK_BUSY;
-    } else {
-        count_eviction(store, lru, item);
-        item_unlink_listed(user, item, hash);
-        look = LOOK_FREED;
-    }
-    lock_give(stripe);
-    return look;
+        return;
+    expires_at = __atomic_load_n(&item->expires_at, __ATOMIC_RELAXED);
+    *candidate = (struct candidate){
+        .item = item,
+        .used = item_peek(item),
+        .worth = score_worth(__atomic_load_n(&item->score, __ATOMIC_RELAXED), store_clock(store)),
+        .is_over = expires_at != 0 && expires_at <= store_now(store),
+    };
+    /* Far below, it would come round to the top before long. */
+    if (candidate->worth < SCORE_WORTH_MIN)
+        __atomic_store_n(&item->score, (uint8_t)(store_clock(store) + SCORE_WORTH_MIN),
+                         __ATOMIC_RELAXED);
+    sample->in_segment[used_segment(candidate->used)]++;
+    sample->count++;
 }
 
-/* Frees one item of the list; false when there is nothing that may go. */
-static bool evict_one(struct store_user *user, struct lru *lru)
+static void take_sample(struct store_user *user, unsigned class_id, unsigned size,
+                        struct sample *sample)
 {
-    bool evictions = user->store->options.evictions;
-    bool has_freed = false;
+    struct item *chunks[SAMPLE_MAX];
+    unsigned count = slab_sample(&user->store->slab, class_id, &user->random, chunks, size);
 
-    lock_take(&lru->lock);
-    for (unsigned looks = 0; looks < LOOKS_MAX && !has_freed; looks++) {
-        enum look look = LOOK_EMPTY;
+    sample->count = 0;
+    memset(sample->in_segment, 0, sizeof(sample->in_segment));
+    for (unsigned i = 0; i < count; i++)
+        __builtin_prefetch(chunks[i]);
+    for (unsigned i = 0; i < count; i++)
+        look_at(user->store, chunks[i], sample);
+}
 
-        /* With -M only what is over goes; elsewhere COLD is filled up first if need be. */
-        if (evictions || lru->lists[SEGMENT_COLD].count != 0)
-            look = look_at_tail(user, lru, SEGMENT_COLD, evictions);
-        if (look == LOOK_EMPTY)
-            look = look_at_tail(user, lru, SEGMENT_HOT, false);
-        if (look == LOOK_EMPTY)
-            look = look_at_tail(user, lru, SEGMENT_WARM, false);
-        if (look == LOOK_EMPTY)
-            break;
-        has_freed = look == LOOK_FREED;
+/* The least useful of the sample that is in one of the segments, which are bits. */
+static struct candidate *lowest(struct sample *sample, unsigned segments)
+{
+    struct candidate *best = NULL;
+
+    for (unsigned i = 0; i < sample->count; i++) {
+        struct candidate *each = &sample->candidates[i];
+
+        if (each->item != NULL && (segments >> used_segment(each->used) & 1) != 0 &&
+            (best == NULL || each->worth < best->worth))
+            best = each;
     }
-    if (has_freed)
-        lru->counters.direct_reclaims++;
+    return best;
+}
+
+/* --- the flow between segments --- */
+
+/* What of a segment is above its share in the sample. */
+static unsigned excess(const struct sample *sample, enum segment segment, uint32_t pct)
+{
+    unsigned share = sample->count * pct / 100, count = sample->in_segment[segment];
+
+    return count > share ? count - share : 0;
+}
+
+static void flow(struct store_user *user, struct sample *sample, struct candidate *candidate,
+                 enum segment to)
+{
+    enum segment from = used_segment(candidate->used);
+    struct store_class_metrics *metrics;
+    uint32_t hash;
+    struct lock *stripe = item_lock(user->store, candidate->item, &hash);
+
+    if (stripe == NULL) {
+        candidate->item = NULL;
+        return;
+    }
+    metrics = &user->classes[item_class(user->store, candidate->item)];
+    item_set(candidate->item, ITEM_ACTIVE, false);
+    item_flow(user, candidate->item, to);
+    candidate->used = item_peek(candidate->item);
+    lock_give(stripe);
+    sample->in_segment[from]--;
+    sample->in_segment[to]++;
+    if (to == SEGMENT_COLD)
+        metric_add(&metrics->moves_to_cold, 1);
     else
-        lru->counters.outofmemory++;
-    lock_give(&lru->lock);
-    return has_freed;
+        metric_add(from == SEGMENT_WARM ? &metrics->moves_within_lru : &metrics->moves_to_warm, 1);
+}
+
+/* From HOT go the least useful, to WARM if they are in use; so they do from WARM, unless they
+ * are; and from COLD what is in use, if WARM has room. */
+static void flow_shares(struct store_user *user, struct sample *sample)
+{
+    const struct store_tuning *tuning = &user->store->tuning;
+    uint32_t warm_pct = tuning_of(&tuning->warm_pct);
+    struct candidate *each;
+
+    for (unsigned n = excess(sample, SEGMENT_HOT, tuning_of(&tuning->hot_pct)); n != 0; n--) {
+        each = lowest(sample, 1u << SEGMENT_HOT);
+        if (each != NULL)
+            flow(user, sample, each, each->used & ITEM_ACTIVE ? SEGMENT_WARM : SEGMENT_COLD);
+    }
+    for (unsigned n = excess(sample, SEGMENT_WARM, warm_pct); n != 0; n--) {
+        each = lowest(sample, 1u << SEGMENT_WARM);
+        if (each != NULL)
+            flow(user, sample, each, each->used & ITEM_ACTIVE ? SEGMENT_WARM : SEGMENT_COLD);
+    }
+    for (unsigned i = 0; i < sample->count; i++) {
+        each = &sample->candidates[i];
+        if (each->item != NULL && used_segment(each->used) == SEGMENT_COLD &&
+            (each->used & ITEM_ACTIVE) != 0 &&
+            sample->in_segment[SEGMENT_WARM] * 100 < sample->count * warm_pct)
+            flow(user, sample, each, SEGMENT_WARM);
+    }
+}
+
+/* The seconds that the longest unused item of the segment was not used. */
+static uint32_t age_of(const struct store *store, const struct sample *sample, enum segment segment)
+{
+    uint32_t age_s = 0;
+
+    for (unsigned i = 0; i < sample->count; i++) {
+        const struct candidate *each = &sample->candidates[i];
+
+        if (each->item != NULL && used_segment(each->used) == segment &&
+            item_idle_s(each->used, store_now(store)) > age_s)
+            age_s = item_idle_s(each->used, store_now(store));
+    }
+    return age_s;
+}
+
+/* To COLD goes what was not used for longer than `factor` times COLD's age. */
+static void flow_aged(struct store_user *user, struct sample *sample, enum segment segment,
+                      double factor)
+{
+    double limit_s = age_of(user->store, sample, SEGMENT_COLD) * factor;
+
+    for (unsigned i = 0; i < sample->count && limit_s > 0; i++) {
+        struct candidate *each = &sample->candidates[i];
+
+        if (each->item != NULL && used_segment(each->used) == segment &&
+            item_idle_s(each->used, store_now(user->store)) > limit_s)
+            flow(user, sample, each, each->used & ITEM_ACTIVE ? SEGMENT_WARM : SEGMENT_COLD);
+    }
+}
+
+/* --- eviction --- */
+
+static void count_eviction(struct store_user *user, const struct item *item, unsigned class_id)
+{
+    struct store_class_metrics *metrics = &user->classes[class_id];
+
+    metric_add(&metrics->evicted, 1);
+    __atomic_store_n(&user->store->demands[class_id].evicted_time,
+                     item_idle_s(item_peek(item), store_now(user->store)), __ATOMIC_RELAXED);
+    if (item->expires_at != 0)
+        metric_add(&metrics->evicted_nonzero, 1);
+    if (!item_is(item, ITEM_FETCHED))
+        metric_add(&metrics->evicted_unfetched, 1);
+    if (item_is(item, ITEM_ACTIVE))
+        metric_add(&metrics->evicted_active, 1);
+}
+
+/* Frees an item that is over; or, if evictions are allowed, one that is not. */
+static bool take_from(struct store_user *user, struct candidate *candidate)
+{
+    struct store *store = user->store;
+    struct item *item = candidate->item;
+    struct store_class_metrics *metrics;
+    unsigned class_id;
+    uint32_t hash;
+    struct lock *stripe = item_lock(store, item, &hash);
+    bool is_free = false;
+
+    candidate->item = NULL;
+    if (stripe == NULL)
+        return false;
+    class_id = item_class(store, item);
+    metrics = &user->classes[class_id];
+    if (item_is_over(store, item)) {
+        metric_add(&metrics->reclaimed, 1);
+        if (!item_is(item, ITEM_FETCHED))
+            metric_add(&metrics->expired_unfetched, 1);
+        is_free = true;
+    } else if (__atomic_load_n(&item->refs, __ATOMIC_ACQUIRE) > HOLDS_NONE) {
+        metric_add(&metrics->tail_reflocked, 1);
+    } else if (store->options.evictions && item_segment(item) != SEGMENT_TEMP) {
+        count_eviction(user, item, class_id);
+        is_free = true;
+    }
+    if (is_free)
+        item_unlink(user, item, hash);
+    lock_give(stripe);
+    return is_free;
+}
+
+static unsigned take_from_over(struct store_user *user, struct sample *sample)
+{
+    unsigned taken = 0;
+
+    for (unsigned i = 0; i < sample->count; i++) {
+        if (sample->candidates[i].is_over && sample->candidates[i].item != NULL)
+            taken += take_from(user, &sample->candidates[i]);
+    }
+    return taken;
+}
+
+/* The scores' clock goes on by what part of the memory was taken. */
+static void advance_clock(struct store *store, uint64_t bytes)
+{
+    uint64_t sum = __atomic_add_fetch(&store->evicted_bytes, bytes, __ATOMIC_RELAXED);
+    uint64_t tick = store->options.slab.memory_bytes / SCORE_TICKS_PER_TURNOVER;
+
+    __atomic_store_n(&store->clock, (uint32_t)(sum / tick), __ATOMIC_RELAXED);
+}
+
+/* With -M, or when all of the sample is COLD's to keep, nothing but what is over goes. */
+static unsigned take_from_lowest(struct store_user *user, unsigned class_id, struct sample *sample,
+                                 unsigned wanted)
+{
+    static const unsigned turns[] = {1u << SEGMENT_COLD, 1u << SEGMENT_HOT | 1u << SEGMENT_WARM};
+    struct demand *demand = &user->store->demands[class_id];
+    unsigned taken = 0;
+
+    for (unsigned turn = 0; turn < 2 && taken == 0; turn++) {
+        struct candidate *each;
+
+        while (taken < wanted && (each = lowest(sample, turns[turn])) != NULL) {
+            int worth = each->worth;
+
+            if (take_from(user, each)) {
+                taken++;
+                __atomic_store_n(&demand->margin, worth, __ATOMIC_RELAXED);
+            }
+        }
+    }
+    __atomic_store_n(&demand->is_pressed, 1, __ATOMIC_RELAXED);
+    return taken;
+}
+
+bool evict_some(struct store_user *user, unsigned class_id)
+{
+    struct store *store = user->store;
+    uint32_t chunk_size = store->slab.classes[class_id].chunk_size;
+    unsigned wanted = BATCH_BYTES / chunk_size, size, taken;
+    struct sample sample;
+
+    wanted = wanted < 1 ? 1 : wanted > SAMPLE_PER_VICTIM ? SAMPLE_PER_VICTIM : wanted;
+    size = wanted * SAMPLE_PER_VICTIM;
+    take_sample(user, class_id, size < SAMPLE_MIN ? SAMPLE_MIN : size, &sample);
+    taken = take_from_over(user, &sample);
+    if (taken >= wanted || !store->options.evictions)
+        return taken != 0;
+    if (tuning_of(&store->tuning.is_segmented))
+        flow_shares(user, &sample);
+    taken += take_from_lowest(user, class_id, &sample, wanted - taken);
+    advance_clock(store, (uint64_t)taken * chunk_size);
+    return taken != 0;
 }
 
 void *evict_take(struct store_user *user, unsigned class_id)
 {
     struct store *store = user->store;
+    struct store_class_metrics *metrics = &user->classes[class_id];
 
-    for (unsigned tries = 0; tries < 10; tries++) {
+    for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
         void *chunk = slab_take(&store->slab, &user->magazines[class_id], class_id);
 
         if (chunk != NULL)
             return chunk;
-        if (!evict_one(user, &store->lrus[class_id]))
-            return NULL;
+        if (move_page_to(user, class_id, false))
+            continue;
+        if (evict_some(user, class_id))
+            metric_add(&metrics->direct_reclaims, 1);
+        else if (!move_page_to(user, class_id, true) && tries + 1 == TRIES_MAX &&
+                 slab_grant(&store->slab, class_id))
+            tries--;
     }
+    metric_add(&metrics->outofmemory, 1);
     return NULL;
 }
 
-static bool is_over_share(const struct lru *lru, enum segment segment, unsigned pct)
-{
-    uint64_t bytes = 0;
+/* --- upkeep --- */
 
-    for (int i = 0; i < SEGMENT_COUNT; i++)
-        bytes += lru->lists[i].bytes;
-    return lru->lists[segment].bytes * 100 > bytes * pct;
+int evict_worth(struct store_user *user, unsigned class_id)
+{
+    struct sample sample;
+    int sum = 0, count = 0;
+
+    take_sample(user, class_id, SAMPLE_MAX, &sample);
+    for (; count <= (int)sample.count / SAMPLE_PER_VICTIM; count++) {
+        struct candidate *each = lowest(&sample, ~(1u << SEGMENT_TEMP));
+
+        if (each == NULL)
+            break;
+        sum += each->worth;
+        each->item = NULL;
+    }
+    return count == 0 ? SCORE_WORTH_MIN : sum / count;
 }
 
 bool store_balance(struct store_user *user)
 {
     struct store *store = user->store;
-    unsigned steps = 0;
+    uint64_t evicted = __atomic_load_n(&store->evicted_bytes, __ATOMIC_RELAXED);
+    struct store_tuning tuning;
 
-    for (unsigned class_id = 1; class_id <= store->slab.class_count; class_id++) {
-        struct lru *lru = &store->lrus[class_id];
-        unsigned before = steps;
-
-        lock_take(&lru->lock);
-        while (steps - before < BALANCE_STEPS &&
-               is_over_share(lru, SEGMENT_HOT, store->options.hot_pct) &&
-               look_at_tail(user, lru, SEGMENT_HOT, false) != LOOK_BUSY)
-            steps++;
-        while (steps - before < BALANCE_STEPS &&
-               is_over_share(lru, SEGMENT_WARM, store->options.warm_pct) &&
-               look_at_tail(user, lru, SEGMENT_WARM, false) != LOOK_BUSY)
-            steps++;
-        lock_give(&lru->lock);
-    }
     __atomic_fetch_add(&store->juggles, 1, __ATOMIC_RELAXED);
-    return steps >= BALANCE_STEPS;
+    store_get_tuning(store, &tuning);
+    if (!tuning.is_segmented)
+        return false;
+    for (unsigned class_id = 1; class_id <= store->slab.class_count; class_id++) {
+        struct sample sample;
+
+        take_sample(user, class_id, SAMPLE_MAX, &sample);
+        flow_shares(user, &sample);
+        flow_aged(user, &sample, SEGMENT_HOT, tuning.hot_max_factor);
+        flow_aged(user, &sample, SEGMENT_WARM, tuning.warm_max_factor);
+    }
+    store->balanced_bytes = evicted;
+    return false;
 }

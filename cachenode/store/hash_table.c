@@ -1,3 +1,4 @@
+#include <endian.h>
 #include <sys/mman.h>
 
 #include "cachenode/locks.h"
@@ -5,10 +6,18 @@
 #include "common/base/panic.h"
 
 /* Items per bucket from which on the table grows. */
-enum { CROWDED = 7, BUCKETS_MIN = STRIPE_COUNT };
+enum { CROWDED = 11, BUCKETS_MIN = STRIPE_COUNT };
 
 /* A split never runs out of spares half-way: it does not begin with less. */
 enum { SPARES_KEPT = 256 };
+
+/* The slots of a bucket or a spare. */
+struct run {
+    uint8_t *tags;
+    item_id *ids;
+    unsigned slots;
+    uint32_t *overflow;
+};
 
 static void *reserve(size_t len)
 {
@@ -27,9 +36,9 @@ bool hash_table_init(struct hash_table *table, const struct slab *slab, unsigned
     table->bucket_count = count < BUCKETS_MIN ? BUCKETS_MIN : (uint32_t)count;
     for (table->bucket_max = table->bucket_count; table->bucket_max < item_max / CROWDED;)
         table->bucket_max *= 2;
-    table->spare_max = table->bucket_max;
+    table->spare_max = 2 * table->bucket_max;
     table->buckets = reserve(table->bucket_max * sizeof(struct bucket));
-    table->spares = reserve(table->spare_max * sizeof(struct bucket));
+    table->spares = reserve(table->spare_max * sizeof(struct spare));
     lock_init(&table->spare_lock, LOCK_arena);
     for (unsigned i = 0; i < STRIPE_COUNT; i++)
         lock_init(&table->stripes[i], LOCK_item_stripe);
@@ -41,7 +50,7 @@ void hash_table_free(struct hash_table *table)
     if (table->buckets != NULL)
         munmap(table->buckets, table->bucket_max * sizeof(struct bucket));
     if (table->spares != NULL)
-        munmap(table->spares, table->spare_max * sizeof(struct bucket));
+        munmap(table->spares, table->spare_max * sizeof(struct spare));
 }
 
 /* The bucket that a hash belongs to when `count` of them are in use. A split in another
@@ -61,37 +70,97 @@ static struct bucket *bucket_of(const struct hash_table *table, uint32_t hash)
     return &table->buckets[bucket_index(count, hash)];
 }
 
-static uint16_t tag_of(uint32_t hash)
+/* From the bits that choose a bucket last. Never 0, which a free slot has. */
+static uint8_t tag_of(uint32_t hash)
 {
-    return (uint16_t)(hash >> 16);
+    uint8_t tag = (uint8_t)(hash >> 24);
+
+    return tag != 0 ? tag : 1;
+}
+
+static struct run run_of(struct bucket *bucket)
+{
+    return (struct run){bucket->tags, bucket->ids, BUCKET_SLOTS, &bucket->overflow};
+}
+
+static bool run_next(const struct hash_table *table, struct run *run)
+{
+    struct spare *spare = &table->spares[*run->overflow];
+
+    if (*run->overflow == 0)
+        return false;
+    *run = (struct run){spare->tags, spare->ids, SPARE_SLOTS, &spare->overflow};
+    return true;
 }
 
 /* Slots are written atomically for the sake of the prefetches, which take no lock. */
-static void slot_set(struct bucket *bucket, unsigned slot, uint16_t tag, item_id id)
+static void slot_set(const struct run *run, unsigned slot, uint8_t tag, item_id id)
 {
-    __atomic_store_n(&bucket->tags[slot], tag, __ATOMIC_RELAXED);
-    __atomic_store_n(&bucket->ids[slot], id, __ATOMIC_RELAXED);
+    __atomic_store_n(&run->tags[slot], tag, __ATOMIC_RELAXED);
+    __atomic_store_n(&run->ids[slot], id, __ATOMIC_RELAXED);
+}
+
+/*
+ * The slots of a bucket that may have the tag, eight tags a step: bit 8 * slot + 7 of
+ * *low, and of *high for those from the eighth on. (The classic test for a zero byte in a
+ * word, A. Mycroft, 1987: it misses none.)
+ */
+static void match_tag(const struct bucket *bucket, uint8_t tag, uint64_t *low, uint64_t *high)
+{
+    const uint64_t ones = 0x0101010101010101, highs = ones << 7;
+    const uint64_t *first = (const uint64_t *)(const void *)bucket->tags;
+    const uint32_t *rest = (const uint32_t *)(const void *)(bucket->tags + 8);
+    uint64_t a = le64toh(__atomic_load_n(first, __ATOMIC_RELAXED)) ^ ones * tag;
+    uint64_t b = le32toh(__atomic_load_n(rest, __ATOMIC_RELAXED)) ^ (ones >> 32) * tag;
+
+    *low = (a - ones) & ~a & highs;
+    *high = (b - ones) & ~b & (highs >> 32);
+}
+
+static struct item *match_key(const struct hash_table *table, const item_id *ids, uint64_t matches,
+                              struct str key)
+{
+    for (; matches != 0; matches &= matches - 1) {
+        struct item *item = slab_at(table->slab, ids[__builtin_ctzll(matches) / 8]);
+
+        if (str_equal(item_key(item), key))
+            return item;
+    }
+    return NULL;
+}
+
+static struct item *find_spare(const struct hash_table *table, uint32_t index, struct str key,
+                               uint8_t tag)
+{
+    for (; index != 0; index = table->spares[index].overflow) {
+        const struct spare *spare = &table->spares[index];
+
+        for (unsigned slot = 0; slot < SPARE_SLOTS; slot++) {
+            struct item *item;
+
+            if (spare->tags[slot] != tag)
+                continue;
+            item = slab_at(table->slab, spare->ids[slot]);
+            if (str_equal(item_key(item), key))
+                return item;
+        }
+    }
+    return NULL;
 }
 
 struct item *hash_table_find(const struct hash_table *table, struct str key, uint32_t hash)
 {
     const struct bucket *bucket = bucket_of(table, hash);
-    uint16_t tag = tag_of(hash);
+    struct item *item;
+    uint64_t low, high;
 
-    for (;;) {
-        for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
-            struct item *item;
-
-            if (bucket->tags[slot] != tag || bucket->ids[slot] == 0)
-                continue;
-            item = slab_at(table->slab, bucket->ids[slot]);
-            if (str_equal(item_key(item), key))
-                return item;
-        }
-        if (bucket->overflow == 0)
-            return NULL;
-        bucket = &table->spares[bucket->overflow];
-    }
+    match_tag(bucket, tag_of(hash), &low, &high);
+    item = match_key(table, bucket->ids, low, key);
+    if (item == NULL && high != 0)
+        item = match_key(table, bucket->ids + 8, high, key);
+    if (item == NULL && bucket->overflow != 0)
+        item = find_spare(table, bucket->overflow, key, tag_of(hash));
+    return item;
 }
 
 static uint32_t spare_take(struct hash_table *table)
@@ -103,7 +172,7 @@ static uint32_t spare_take(struct hash_table *table)
     if (index != 0)
         table->spare_free = table->spares[index].overflow;
     else if (table->spare_used < table->spare_max)
-        index = table->spare_used++;
+        index = __atomic_fetch_add(&table->spare_used, 1, __ATOMIC_RELAXED);
     lock_give(&table->spare_lock);
     if (index != 0)
         table->spares[index].overflow = 0;
@@ -118,21 +187,23 @@ static void spare_give(struct hash_table *table, uint32_t index)
     lock_give(&table->spare_lock);
 }
 
-static bool bucket_add(struct hash_table *table, struct bucket *bucket, uint16_t tag, item_id id)
+static bool bucket_add(struct hash_table *table, struct bucket *bucket, uint8_t tag, item_id id)
 {
+    struct run run = run_of(bucket);
+
     for (;;) {
-        for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
-            if (bucket->ids[slot] == 0) {
-                slot_set(bucket, slot, tag, id);
+        for (unsigned slot = 0; slot < run.slots; slot++) {
+            if (run.tags[slot] == 0) {
+                slot_set(&run, slot, tag, id);
                 return true;
             }
         }
-        if (bucket->overflow == 0) {
-            bucket->overflow = spare_take(table);
-            if (bucket->overflow == 0)
+        if (*run.overflow == 0) {
+            *run.overflow = spare_take(table);
+            if (*run.overflow == 0)
                 return false;
         }
-        bucket = &table->spares[bucket->overflow];
+        run_next(table, &run);
     }
 }
 
@@ -144,59 +215,76 @@ bool hash_table_add(struct hash_table *table, struct item *item, uint32_t hash)
     return true;
 }
 
-/* Where the item stands; it does. */
-static struct bucket *slot_of(const struct hash_table *table, const struct item *item,
-                              uint32_t hash, unsigned *slot)
+/* Where the item stands, if it does. */
+static bool find_slot(const struct hash_table *table, const struct item *item, uint32_t hash,
+                      struct run *run, unsigned *slot)
 {
-    struct bucket *bucket = bucket_of(table, hash);
     item_id id = slab_id(table->slab, item);
 
-    for (;;) {
-        for (*slot = 0; *slot < BUCKET_SLOTS; ++*slot) {
-            if (bucket->ids[*slot] == id)
-                return bucket;
+    *run = run_of(bucket_of(table, hash));
+    do {
+        for (*slot = 0; *slot < run->slots; ++*slot) {
+            if (run->ids[*slot] == id)
+                return true;
         }
-        ASSERT(bucket->overflow != 0);
-        bucket = &table->spares[bucket->overflow];
-    }
+    } while (run_next(table, run));
+    return false;
+}
+
+bool hash_table_has(const struct hash_table *table, const struct item *item, uint32_t hash)
+{
+    struct run run;
+    unsigned slot;
+
+    return find_slot(table, item, hash, &run, &slot);
 }
 
 void hash_table_replace(struct hash_table *table, const struct item *item, struct item *with,
                         uint32_t hash)
 {
+    struct run run;
     unsigned slot;
-    struct bucket *bucket = slot_of(table, item, hash, &slot);
 
-    slot_set(bucket, slot, tag_of(hash), slab_id(table->slab, with));
+    ASSERT(find_slot(table, item, hash, &run, &slot));
+    slot_set(&run, slot, tag_of(hash), slab_id(table->slab, with));
 }
 
-/* Gives back overflow buckets at the end of the chain that have become empty. */
+static bool is_empty(const struct spare *spare)
+{
+    for (unsigned slot = 0; slot < SPARE_SLOTS; slot++) {
+        if (spare->tags[slot] != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Gives back the spares of a bucket that have become empty. */
 static void bucket_tidy(struct hash_table *table, struct bucket *bucket)
 {
-    while (bucket->overflow != 0) {
-        uint32_t index = bucket->overflow;
-        struct bucket *next = &table->spares[index];
-        bool is_empty = true;
+    uint32_t *link = &bucket->overflow;
 
-        for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++)
-            is_empty = is_empty && next->ids[slot] == 0;
-        if (is_empty) {
-            bucket->overflow = next->overflow;
+    while (*link != 0) {
+        struct spare *spare = &table->spares[*link];
+        uint32_t index = *link;
+
+        if (is_empty(spare)) {
+            *link = spare->overflow;
             spare_give(table, index);
         } else {
-            bucket = next;
+            link = &spare->overflow;
         }
     }
 }
 
 void hash_table_remove(struct hash_table *table, const struct item *item, uint32_t hash)
 {
+    struct bucket *bucket = bucket_of(table, hash);
+    struct run run;
     unsigned slot;
-    struct bucket *bucket = slot_of(table, item, hash, &slot);
 
-    slot_set(bucket, slot, 0, 0);
+    ASSERT(find_slot(table, item, hash, &run, &slot));
+    slot_set(&run, slot, 0, 0);
     __atomic_fetch_sub(&table->item_count, 1, __ATOMIC_RELAXED);
-    bucket = bucket_of(table, hash);
     if (bucket->overflow != 0)
         bucket_tidy(table, bucket);
 }
@@ -206,7 +294,7 @@ bool hash_table_is_crowded(const struct hash_table *table)
     return __atomic_load_n(&table->item_count, __ATOMIC_RELAXED) >
                (uint64_t)table->bucket_count * CROWDED &&
            table->bucket_count < table->bucket_max &&
-           table->spare_used + SPARES_KEPT < table->spare_max;
+           __atomic_load_n(&table->spare_used, __ATOMIC_RELAXED) + SPARES_KEPT < table->spare_max;
 }
 
 void hash_table_grow(struct hash_table *table, uint32_t (*hash_of)(struct str key))
@@ -214,12 +302,12 @@ void hash_table_grow(struct hash_table *table, uint32_t (*hash_of)(struct str ke
     uint32_t to = table->bucket_count;
     uint32_t from = to & ((UINT32_MAX >> __builtin_clz(to)) >> 1);
     struct lock *stripe = hash_table_stripe(table, from);
-    struct bucket *bucket = &table->buckets[from];
+    struct run run = run_of(&table->buckets[from]);
 
     lock_take(stripe);
-    for (;;) {
-        for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
-            item_id id = bucket->ids[slot];
+    do {
+        for (unsigned slot = 0; slot < run.slots; slot++) {
+            item_id id = run.ids[slot];
             uint32_t hash;
 
             if (id == 0)
@@ -228,36 +316,42 @@ void hash_table_grow(struct hash_table *table, uint32_t (*hash_of)(struct str ke
             if (bucket_index(to + 1, hash) == from)
                 continue;
             ASSERT(bucket_add(table, &table->buckets[to], tag_of(hash), id));
-            slot_set(bucket, slot, 0, 0);
+            slot_set(&run, slot, 0, 0);
         }
-        if (bucket->overflow == 0)
-            break;
-        bucket = &table->spares[bucket->overflow];
-    }
+    } while (run_next(table, &run));
     __atomic_store_n(&table->bucket_count, to + 1, __ATOMIC_RELEASE);
     bucket_tidy(table, &table->buckets[from]);
     lock_give(stripe);
 }
 
+uint64_t hash_table_bytes(struct hash_table *table)
+{
+    uint64_t spares;
+
+    lock_take(&table->spare_lock);
+    spares = table->spare_used;
+    lock_give(&table->spare_lock);
+    return __atomic_load_n(&table->bucket_count, __ATOMIC_RELAXED) * sizeof(struct bucket) +
+           spares * sizeof(struct spare);
+}
+
 struct item *hash_table_search(const struct hash_table *table, uint32_t index,
                                bool (*is_wanted)(const struct item *item, void *arg), void *arg)
 {
-    const struct bucket *bucket = &table->buckets[index];
+    struct run run = run_of(&table->buckets[index]);
 
-    for (;;) {
-        for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
+    do {
+        for (unsigned slot = 0; slot < run.slots; slot++) {
             struct item *item;
 
-            if (bucket->ids[slot] == 0)
+            if (run.ids[slot] == 0)
                 continue;
-            item = slab_at(table->slab, bucket->ids[slot]);
+            item = slab_at(table->slab, run.ids[slot]);
             if (is_wanted(item, arg))
                 return item;
         }
-        if (bucket->overflow == 0)
-            return NULL;
-        bucket = &table->spares[bucket->overflow];
-    }
+    } while (run_next(table, &run));
+    return NULL;
 }
 
 void hash_table_prefetch_bucket(const struct hash_table *table, uint32_t hash)
@@ -268,13 +362,12 @@ void hash_table_prefetch_bucket(const struct hash_table *table, uint32_t hash)
 void hash_table_prefetch_item(const struct hash_table *table, uint32_t hash)
 {
     const struct bucket *bucket = bucket_of(table, hash);
-    uint16_t tag = tag_of(hash);
+    uint64_t low, high;
+    unsigned slot;
 
-    for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
-        if (__atomic_load_n(&bucket->tags[slot], __ATOMIC_RELAXED) == tag) {
-            __builtin_prefetch(
-                slab_at(table->slab, __atomic_load_n(&bucket->ids[slot], __ATOMIC_RELAXED)));
-            return;
-        }
-    }
+    match_tag(bucket, tag_of(hash), &low, &high);
+    if (low == 0 && high == 0)
+        return;
+    slot = low != 0 ? (unsigned)__builtin_ctzll(low) / 8 : 8 + (unsigned)__builtin_ctzll(high) / 8;
+    __builtin_prefetch(slab_at(table->slab, __atomic_load_n(&bucket->ids[slot], __ATOMIC_RELAXED)));
 }

@@ -1,6 +1,7 @@
 /*
- * The index: items by the hash of their key, in buckets of one cache line each: ten
- * tags of 16 bits and ten ids, so that a miss costs one line and a hit two.
+ * The index: items by the hash of their key, in buckets of one cache line each: twelve
+ * tags of 8 bits and twelve ids, so that a miss costs one line and a hit two. What does
+ * not fit goes to spares of half a line.
  *
  * It grows by linear hashing (W. Litwin, "Linear hashing: a new tool for file and
  * table addressing", 1980), one bucket at a time and in place: nobody is paused. A
@@ -12,19 +13,27 @@
 
 #include "cachenode/store/slab.h"
 
-enum { BUCKET_SLOTS = 10, STRIPE_COUNT = 1024 };
+enum { BUCKET_SLOTS = 12, SPARE_SLOTS = 5, STRIPE_COUNT = 1024 };
 
 struct bucket {
-    uint16_t tags[BUCKET_SLOTS];
-    item_id ids[BUCKET_SLOTS]; /* 0: free */
-    uint32_t overflow;         /* index of a further bucket in `spares`; 0: none */
+    uint8_t tags[BUCKET_SLOTS]; /* 0: free */
+    item_id ids[BUCKET_SLOTS];
+    uint32_t overflow; /* index of a further bucket in `spares`; 0: none */
+};
+
+struct spare {
+    uint8_t tags[8]; /* the first SPARE_SLOTS */
+    item_id ids[SPARE_SLOTS];
+    uint32_t overflow;
 };
 
 _Static_assert(sizeof(struct bucket) == 64, "a bucket is a cache line");
+_Static_assert(sizeof(struct spare) == 32, "a spare is half of one");
 
 struct hash_table {
     const struct slab *slab;
-    struct bucket *buckets, *spares; /* reserved addresses */
+    struct bucket *buckets; /* reserved addresses */
+    struct spare *spares;
     uint64_t bucket_max, spare_max;
     uint32_t bucket_count; /* in use, atomic; between two powers of two while it grows */
     uint64_t item_count;   /* atomic */
@@ -46,6 +55,9 @@ static inline struct lock *hash_table_stripe(struct hash_table *table, uint32_t 
 /* NULL: not there. */
 struct item *hash_table_find(const struct hash_table *table, struct str key, uint32_t hash);
 
+/* Whether this very item is there. */
+bool hash_table_has(const struct hash_table *table, const struct item *item, uint32_t hash);
+
 /* Adds an item whose key is not there; false: memory ran out. */
 bool hash_table_add(struct hash_table *table, struct item *item, uint32_t hash);
 
@@ -59,6 +71,9 @@ void hash_table_remove(struct hash_table *table, const struct item *item, uint32
 /* Whether it is time to grow; then splits one bucket, locking its stripe itself. */
 bool hash_table_is_crowded(const struct hash_table *table);
 void hash_table_grow(struct hash_table *table, uint32_t (*hash_of)(struct str key));
+
+/* Bytes that buckets and spares take up. */
+uint64_t hash_table_bytes(struct hash_table *table);
 
 /* The first of a bucket's items for which `is_wanted`; call with its stripe locked. */
 struct item *hash_table_search(const struct hash_table *table, uint32_t bucket,

@@ -5,49 +5,117 @@
 #define CACHENODE_STORE_INTERNAL_H
 
 #include "cachenode/store/hash_table.h"
-#include "cachenode/store/lru.h"
+#include "cachenode/store/score.h"
 #include "cachenode/store/store.h"
 
 enum { FLUSHES_MAX = 1024 };
 
-struct store {
-    struct store_options options;
-    struct slab slab;
-    struct hash_table table;
-    struct lru lrus[SLAB_CLASS_MAX]; /* by class; that of the largest has the chunked items too */
-    uint64_t start_us;               /* monotonic */
-    uint32_t now;                    /* atomic */
-    uint64_t last_cas;               /* atomic */
-    uint64_t flushed_cas;            /* atomic; items up to this one are flushed */
-    struct lock lock;                /* guards what follows */
-    uint32_t flushes[FLUSHES_MAX];   /* seconds at which all older items go */
-    unsigned flush_count;
-    struct list users;
-    /* upkeep's own */
-    uint32_t crawled; /* bucket that the crawler looks at next */
-    unsigned balanced;
-    uint64_t juggles;
+/* What is known of a class when memory is short; all atomic. */
+struct demand {
+    int32_t margin;      /* worth (score.h) of what was evicted last */
+    int32_t worth;       /* of the least useful items, size considered (move.c) */
+    uint32_t is_pressed; /* it evicted since somebody looked */
+    uint32_t evicted_time;
 };
 
-/* The list that the item belongs to. */
-static inline struct lru *lru_of(struct store *store, const struct item *item)
+/* The page that is being vacated. */
+struct mover {
+    struct lock lock; /* only tried */
+    uint32_t page;    /* 0: none */
+    unsigned from, to;
+    uint64_t since_us;
+};
+
+struct store {
+    struct store_options options;
+    struct store_tuning tuning; /* its numbers of 32 bits are atomic; the rest under `lock` */
+    struct slab slab;
+    struct hash_table table;
+    struct score_table scores;
+    struct demand demands[SLAB_CLASS_MAX];
+    struct mover mover;
+    uint64_t start_us;             /* monotonic */
+    uint32_t now;                  /* atomic */
+    uint32_t clock;                /* atomic; of the scores, 8 bits */
+    uint32_t donor;                /* atomic; class whose bytes are the least useful; 0: unknown */
+    uint64_t evicted_bytes;        /* atomic */
+    uint64_t last_cas;             /* atomic */
+    uint64_t flushed_cas;          /* atomic; items up to this one are flushed */
+    struct lock lock;              /* guards what follows */
+    uint32_t flushes[FLUSHES_MAX]; /* seconds at which all older items go */
+    unsigned flush_count;
+    struct list users;
+    struct store_class_gauges departed[SLAB_CLASS_MAX]; /* of users that are gone */
+    /* upkeep's own */
+    uint32_t crawled; /* bucket that the crawler looks at next */
+    uint64_t juggles, balanced_bytes, moved_bytes;
+};
+
+static inline uint32_t tuning_of(const uint32_t *field)
 {
-    return &store->lrus[item->is_chunked ? store->slab.class_count : item_class(item)];
+    return __atomic_load_n(field, __ATOMIC_RELAXED);
+}
+
+static inline uint8_t store_clock(const struct store *store)
+{
+    return (uint8_t)__atomic_load_n(&store->clock, __ATOMIC_RELAXED);
+}
+
+/* The class that an item is counted in: that of the largest has the chunked ones. */
+static inline unsigned item_class(const struct store *store, const struct item *item)
+{
+    return item->is_chunked ? store->slab.class_count : slab_class_of(&store->slab, item);
 }
 
 /* Whether a look-up must not find it. */
 bool item_is_expired(const struct store *store, const struct item *item);
 bool item_is_flushed(const struct store *store, const struct item *item);
 
-/* Out of index and lists, letting the hold of being linked go. With its stripe locked; the
- * second also with its list's lock held. Whoever held it last frees it. */
-void item_unlink(struct store_user *user, struct item *item, uint32_t hash);
-void item_unlink_listed(struct store_user *user, struct item *item, uint32_t hash);
+static inline bool item_is_over(const struct store *store, const struct item *item)
+{
+    return item_is_expired(store, item) || item_is_flushed(store, item);
+}
 
-/* Frees an item that nobody holds, and its chunks. */
+/* Counts an item that comes (+1) or goes (-1), and changes its segment. With its stripe
+ * locked. */
+void item_count(struct store_user *user, const struct item *item, int change);
+void item_flow(struct store_user *user, struct item *item, enum segment segment);
+
+/* Out of the index, letting the hold of being linked go. With its stripe locked. Whoever
+ * held it last frees it. */
+void item_unlink(struct store_user *user, struct item *item, uint32_t hash);
+
+/* Frees an item that nobody holds, and its pieces. */
 void item_free(struct store_user *user, struct item *item);
 
-/* A chunk of the class; evicts for it if that is allowed. NULL: there is none. */
+/* The ids of a chunked value's pieces, which need not be aligned. */
+unsigned item_piece_count(const struct slab *slab, const struct item *item);
+item_id item_piece(struct item *item, unsigned index);
+void item_set_piece(struct item *item, unsigned index, item_id id);
+
+/*
+ * Comes from a chunk to its item: if it holds a linked one, tries the stripe of its key.
+ * NULL: there is none, or it is busy. Otherwise the stripe, locked.
+ */
+struct lock *item_lock(struct store *store, const struct item *item, uint32_t *hash);
+
+/* The linked item that a chunk is, or is a piece of; a mere peek. NULL: neither. */
+struct item *item_of_chunk(const struct store *store, struct item *chunk);
+
+/* A chunk of the class; evicts for it, and moves pages, if that is allowed. NULL: there is
+ * none. */
 void *evict_take(struct store_user *user, unsigned class_id);
+
+/* Takes memory from a few items of the class. False: from none. */
+bool evict_some(struct store_user *user, unsigned class_id);
+
+/* What the least useful part of a class is worth, taking a sample; and what a class's
+ * bytes are worth when its items are worth that. */
+int evict_worth(struct store_user *user, unsigned class_id);
+int move_worth_of_bytes(const struct store *store, unsigned class_id, int worth);
+
+/* Moves a page to the class from where it is less useful; with `is_forced`, from anywhere
+ * at all. False: none was moved. */
+bool move_page_to(struct store_user *user, unsigned class_id, bool is_forced);
 
 #endif

@@ -1,158 +1,383 @@
-#include <math.h>
+/*
+ * Classes are laid out; chunks are taken and given; pages come and go.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "cachenode/locks.h"
 #include "cachenode/store/slab.h"
 
-/* Steps of a sixteenth below this size, where most items are; -f above. */
-enum { FINE_MAX = 256, MEMORY_MAX_PAGES = 32 * 1024 };
+/* Without word from the operator, steps of 8 bytes up to here, of a sixteenth above. */
+enum { FINE_MAX = 256, FACTOR_PERCENT = 125, MIN_SIZE = 48 };
+
+/* Pages that ids of 32 bits reach. */
+enum { PAGE_NUMBER_MAX = 1 << (32 + 3 - PAGE_SHIFT), PAGES_LOOKED_AT = 8 };
+
+/* --- classes --- */
 
 static uint32_t round_up(uint32_t size)
 {
     return (size + ITEM_UNIT - 1) / ITEM_UNIT * ITEM_UNIT;
 }
 
-static uint32_t next_size(uint32_t size, double factor)
+/* The size that as many chunks of a page may have, with nothing left over. */
+static uint32_t stretch(uint32_t size)
 {
-    uint32_t fine = round_up(size + size / 16), coarse = round_up((uint32_t)(size * factor));
+    return PAGE_SIZE / (PAGE_SIZE / size) / ITEM_UNIT * ITEM_UNIT;
+}
 
-    if (fine <= size)
-        fine = size + ITEM_UNIT;
-    if (size < FINE_MAX)
-        return fine < coarse || coarse <= size ? fine : coarse;
-    return coarse > size ? coarse : size + ITEM_UNIT;
+static uint32_t fine_step(uint32_t size)
+{
+    uint32_t sixteenth = (UINT32_C(1) << (31 - __builtin_clz(size))) / 16;
+
+    return size < FINE_MAX ? ITEM_UNIT : sixteenth;
 }
 
 static void class_init(struct slab *slab, uint32_t chunk_size)
 {
-    struct slab_class *class = &slab->classes[++slab->class_count];
+    unsigned class_id = ++slab->class_count;
+    struct slab_class *class = &slab->classes[class_id];
 
-    *class = (struct slab_class){.chunk_size = chunk_size,
-                                 .chunks_per_page = SLAB_PAGE_SIZE / chunk_size};
+    *class =
+        (struct slab_class){.chunk_size = chunk_size, .chunks_per_page = PAGE_SIZE / chunk_size};
     lock_init(&class->lock, LOCK_slab_class);
+    for (uint32_t units = chunk_size / ITEM_UNIT + 1; units-- > 0;) {
+        if (slab->class_by_units[units] != 0)
+            break;
+        slab->class_by_units[units] = (uint8_t)class_id;
+    }
 }
 
-bool slab_init(struct slab *slab, uint64_t memory_bytes, uint32_t min_size, double factor,
-               const char **error)
+static void lay_out_fine(struct slab *slab, uint32_t size)
 {
-    uint32_t size = round_up((uint32_t)sizeof(struct item) + min_size);
-    uint64_t pages = memory_bytes / SLAB_PAGE_SIZE;
-    size_t reserve;
+    while (size < slab->chunk_max && slab->class_count < SLAB_CLASS_MAX - 2) {
+        size = stretch(size);
+        class_init(slab, size);
+        size = round_up(size + fine_step(size));
+    }
+}
+
+static void lay_out_by_factor(struct slab *slab, uint32_t size, double factor)
+{
+    while (size < slab->chunk_max / factor && slab->class_count < SLAB_SIZES_MAX) {
+        uint32_t next = round_up((uint32_t)(size * factor));
+
+        class_init(slab, size);
+        size = next > size ? next : size + ITEM_UNIT;
+    }
+}
+
+static void lay_out(struct slab *slab, const struct slab_options *options)
+{
+    uint32_t smallest = round_up((uint32_t)sizeof(struct item) + options->min_size);
+    bool is_default =
+        options->min_size == MIN_SIZE && (int)(options->factor * 100 + 0.5) == FACTOR_PERCENT;
+
+    slab->chunk_max = options->chunk_max / ITEM_UNIT * ITEM_UNIT;
+    if (slab->chunk_max > CHUNK_LIMIT)
+        slab->chunk_max = CHUNK_LIMIT;
+    if (options->sizes.count != 0) {
+        for (unsigned i = 0; i < options->sizes.count; i++) {
+            if (round_up(options->sizes.sizes[i]) < slab->chunk_max)
+                class_init(slab, round_up(options->sizes.sizes[i]));
+        }
+    } else if (is_default) {
+        lay_out_fine(slab, smallest);
+    } else {
+        lay_out_by_factor(slab, smallest, options->factor);
+    }
+    if (slab->class_count == 0 || slab->classes[slab->class_count].chunk_size < slab->chunk_max)
+        class_init(slab, slab->chunk_max);
+}
+
+/* --- memory --- */
+
+static void *map_file(const char *path, size_t len)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    void *base = MAP_FAILED;
+
+    if (fd >= 0 && ftruncate(fd, (off_t)len) == 0)
+        base = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (fd >= 0)
+        close(fd);
+    return base;
+}
+
+static void *map_now(size_t len)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+    void *base = mmap(NULL, len, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB | MAP_POPULATE, -1, 0);
+
+    if (base != MAP_FAILED)
+        return base;
+    base = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (base != MAP_FAILED) {
+        madvise(base, len, MADV_HUGEPAGE);
+        memset(base, 0, len);
+    }
+    return base;
+}
+
+static size_t slab_len(const struct slab *slab)
+{
+    return ((size_t)slab->page_reserve + 1) << PAGE_SHIFT;
+}
+
+static void *map(const struct slab *slab, const struct slab_options *options)
+{
+    if (options->path != NULL)
+        return map_file(options->path, slab_len(slab));
+    if (options->is_preallocated)
+        return map_now(slab_len(slab));
+    return mmap(NULL, slab_len(slab), PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+bool slab_init(struct slab *slab, const struct slab_options *options, const char **error)
+{
+    uint64_t pages = options->memory_bytes >> PAGE_SHIFT;
     void *base;
 
     *slab = (struct slab){0};
     lock_init(&slab->arena_lock, LOCK_arena);
-    while (size < CHUNK_MAX / factor && slab->class_count < SLAB_CLASS_MAX - 2) {
-        class_init(slab, size);
-        size = next_size(size, factor);
-    }
-    class_init(slab, CHUNK_MAX);
-    if (pages + SLAB_CLASS_MAX >= MEMORY_MAX_PAGES) {
+    lay_out(slab, options);
+    if (pages + SLAB_CLASS_MAX >= PAGE_NUMBER_MAX) {
         *error = "memory limit is above 32000 MB";
         return false;
     }
+    slab->is_fixed = options->is_fixed || options->is_preallocated || options->path != NULL;
     slab->page_limit = (uint32_t)pages;
-    slab->page_reserve = slab->page_limit + slab->class_count;
-    /* One page of addresses more: it makes id 0 nobody's. */
-    reserve = ((size_t)slab->page_reserve + 1) * SLAB_PAGE_SIZE;
-    base = mmap(NULL, reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                -1, 0);
-    if (base == MAP_FAILED) {
-        *error = "no address space for the memory limit";
-        return false;
+    slab->page_reserve =
+        slab->is_fixed ? slab->page_limit + slab->class_count : PAGE_NUMBER_MAX - 2;
+    base = map(slab, options);
+    if (base == MAP_FAILED && !slab->is_fixed) {
+        slab->is_fixed = true;
+        slab->page_reserve = slab->page_limit + slab->class_count;
+        base = map(slab, options);
     }
-    slab->base = base;
-    return true;
+    *error = options->path != NULL ? "the memory file cannot be mapped" : "not enough memory";
+    slab->pages = calloc((size_t)slab->page_reserve + 1, sizeof(*slab->pages));
+    slab->base = base == MAP_FAILED ? NULL : base;
+    return slab->base != NULL && slab->pages != NULL;
 }
 
 void slab_free(struct slab *slab)
 {
     if (slab->base != NULL)
-        munmap(slab->base, ((size_t)slab->page_reserve + 1) * SLAB_PAGE_SIZE);
+        munmap(slab->base, slab_len(slab));
+    for (unsigned i = 1; i <= slab->class_count; i++)
+        free(slab->classes[i].pages);
+    free(slab->pages);
 }
 
-unsigned slab_class_for(const struct slab *slab, size_t size)
+/* --- pages --- */
+
+static uint32_t page_number(const struct slab *slab, const struct page *page)
 {
-    unsigned low = 1, high = slab->class_count;
-
-    if (size > slab->classes[high].chunk_size)
-        return 0;
-    while (low < high) {
-        unsigned middle = (low + high) / 2;
-
-        if (slab->classes[middle].chunk_size < size)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return (uint32_t)(page - slab->pages);
 }
 
-/* Gives the class another page, if there is one for it. Called with the class locked. */
-static bool class_grow(struct slab *slab, struct slab_class *class)
+static char *page_start(const struct slab *slab, uint32_t number)
 {
-    char *page = NULL;
+    return slab->base + ((size_t)number << PAGE_SHIFT);
+}
+
+/* A page that no class has, in number; 0: there is none within the limit. */
+static uint32_t arena_take(struct slab *slab, bool beyond_limit)
+{
+    uint32_t number = 0;
 
     lock_take(&slab->arena_lock);
-    if (slab->page_count < slab->page_limit ||
-        (class->page_count == 0 && slab->page_count < slab->page_reserve))
-        page = slab->base + (size_t)++slab->page_count * SLAB_PAGE_SIZE;
+    if (slab->pool != 0) {
+        number = slab->pool;
+        slab->pool = slab->pages[number].next;
+        slab->pooled--;
+    } else if (slab->page_count < slab->page_limit || beyond_limit) {
+        if (slab->retired != 0) {
+            number = slab->retired;
+            slab->retired = slab->pages[number].next;
+        } else if (slab->page_carved < slab->page_reserve) {
+            number = ++slab->page_carved;
+        }
+        slab->page_count += number != 0;
+    }
     lock_give(&slab->arena_lock);
-    if (page == NULL)
-        return false;
-    class->fresh = page;
-    class->fresh_count = class->chunks_per_page;
-    class->page_count++;
+    return number;
+}
+
+/* What is above the limit gives its memory back to the system. */
+static void arena_give(struct slab *slab, uint32_t number)
+{
+    uint32_t *stack = &slab->pool;
+
+    lock_take(&slab->arena_lock);
+    if (slab->page_count > slab->page_limit) {
+        madvise(page_start(slab, number), PAGE_SIZE, MADV_DONTNEED);
+        slab->page_count--;
+        stack = &slab->retired;
+    } else {
+        slab->pooled++;
+    }
+    slab->pages[number].next = *stack;
+    *stack = number;
+    lock_give(&slab->arena_lock);
+}
+
+/* What follows is called with the class locked. */
+
+static void open_add(struct slab *slab, struct slab_class *class, struct page *page)
+{
+    uint32_t number = page_number(slab, page);
+
+    page->next = 0;
+    page->prev = class->last_open;
+    if (class->last_open != 0)
+        slab->pages[class->last_open].next = number;
+    else
+        class->first_open = number;
+    class->last_open = number;
+}
+
+static void open_remove(struct slab *slab, struct slab_class *class, struct page *page)
+{
+    if (page->prev != 0)
+        slab->pages[page->prev].next = page->next;
+    else
+        class->first_open = page->next;
+    if (page->next != 0)
+        slab->pages[page->next].prev = page->prev;
+    else
+        class->last_open = page->prev;
+}
+
+static bool class_add(struct slab *slab, unsigned class_id, uint32_t number)
+{
+    struct slab_class *class = &slab->classes[class_id];
+    struct page *page = &slab->pages[number];
+
+    if (class->page_count == class->page_capacity) {
+        uint32_t capacity = class->page_capacity == 0 ? 16 : 2 * class->page_capacity;
+        uint32_t *pages = realloc(class->pages, capacity * sizeof(*pages));
+
+        if (pages == NULL)
+            return false;
+        class->pages = pages;
+        class->page_capacity = capacity;
+    }
+    *page = (struct page){.place = class->page_count};
+    __atomic_store_n(&page->class_id, (uint8_t)class_id, __ATOMIC_RELAXED);
+    class->pages[class->page_count++] = number;
+    open_add(slab, class, page);
     return true;
 }
 
-/* Called with the class locked. */
+/* Takes a page out of the class, its chunks apart. */
+static void class_remove(struct slab *slab, struct slab_class *class, struct page *page)
+{
+    uint32_t last = class->pages[--class->page_count];
+
+    class->pages[page->place] = last;
+    slab->pages[last].place = page->place;
+    if (page->used < class->chunks_per_page)
+        open_remove(slab, class, page);
+}
+
+static bool class_grow(struct slab *slab, unsigned class_id, bool beyond_limit)
+{
+    uint32_t number = arena_take(slab, beyond_limit);
+
+    if (number == 0)
+        return false;
+    if (class_add(slab, class_id, number))
+        return true;
+    arena_give(slab, number);
+    return false;
+}
+
 static void *class_take(struct slab *slab, struct slab_class *class)
 {
+    struct page *page = &slab->pages[class->first_open];
     char *chunk;
 
-    if (class->free != 0) {
-        chunk = slab_at(slab, class->free);
-        memcpy(&class->free, chunk, sizeof(class->free));
-        class->free_count--;
-        return chunk;
-    }
-    if (class->fresh_count == 0 && !class_grow(slab, class))
+    if (class->first_open == 0)
         return NULL;
-    chunk = class->fresh;
-    class->fresh += class->chunk_size;
-    class->fresh_count--;
+    if (page->free != 0) {
+        chunk = slab_at(slab, page->free);
+        memcpy(&page->free, chunk, sizeof(page->free));
+    } else {
+        chunk = page_start(slab, class->first_open) + (size_t)page->carved++ * class->chunk_size;
+        item_set_used((struct item *)(void *)chunk, 0);
+    }
+    class->used++;
+    if (++page->used == class->chunks_per_page)
+        open_remove(slab, class, page);
     return chunk;
 }
 
 static void class_give(struct slab *slab, struct slab_class *class, void *chunk)
 {
-    memcpy(chunk, &class->free, sizeof(class->free));
-    class->free = slab_id(slab, chunk);
-    class->free_count++;
+    struct page *page = slab_page_of(slab, chunk);
+
+    memcpy(chunk, &page->free, sizeof(page->free));
+    page->free = slab_id(slab, chunk);
+    class->used--;
+    page->used--;
+    if (page->is_leaving)
+        return;
+    if (page->used + 1u == class->chunks_per_page)
+        open_add(slab, class, page);
+    if (page->used == 0 && class->page_count > 1) {
+        class_remove(slab, class, page);
+        __atomic_store_n(&page->class_id, 0, __ATOMIC_RELAXED);
+        arena_give(slab, page_number(slab, page));
+    }
+}
+
+/* --- chunks --- */
+
+static bool is_leaving(const struct slab *slab, const void *chunk)
+{
+    return __atomic_load_n(&slab_page_of(slab, chunk)->is_leaving, __ATOMIC_RELAXED);
+}
+
+static void *magazine_take(struct slab *slab, struct magazine *magazine)
+{
+    while (magazine->count != 0) {
+        void *chunk = slab_at(slab, magazine->chunks[--magazine->count]);
+
+        if (!is_leaving(slab, chunk))
+            return chunk;
+        slab_give(slab, NULL, chunk);
+    }
+    return NULL;
 }
 
 void *slab_take(struct slab *slab, struct magazine *magazine, unsigned class_id)
 {
     struct slab_class *class = &slab->classes[class_id];
-    void *chunk;
+    void *chunk = magazine_take(slab, magazine), *more;
 
-    if (magazine->count != 0)
-        return slab_at(slab, magazine->chunks[--magazine->count]);
+    if (chunk != NULL)
+        return chunk;
     lock_take(&class->lock);
     chunk = class_take(slab, class);
+    if (chunk == NULL && class_grow(slab, class_id, false))
+        chunk = class_take(slab, class);
     while (chunk != NULL && magazine->count < magazine->size / 2 &&
-           (class->free != 0 || class->fresh_count != 0))
-        magazine->chunks[magazine->count++] = slab_id(slab, class_take(slab, class));
+           (more = class_take(slab, class)) != NULL)
+        magazine->chunks[magazine->count++] = slab_id(slab, more);
     lock_give(&class->lock);
     return chunk;
 }
 
-void slab_give(struct slab *slab, struct magazine *magazine, unsigned class_id, void *chunk)
+void slab_give(struct slab *slab, struct magazine *magazine, void *chunk)
 {
-    struct slab_class *class = &slab->classes[class_id];
+    struct slab_class *class = &slab->classes[slab_class_of(slab, chunk)];
 
-    if (magazine != NULL && magazine->count < magazine->size) {
+    if (magazine != NULL && magazine->count < magazine->size && !is_leaving(slab, chunk)) {
         magazine->chunks[magazine->count++] = slab_id(slab, chunk);
         return;
     }
@@ -169,4 +394,165 @@ void magazine_init(const struct slab *slab, unsigned class_id, struct magazine *
     uint32_t size = 16 * 1024 / slab->classes[class_id].chunk_size;
 
     *magazine = (struct magazine){.size = size < MAGAZINE_MAX ? size : MAGAZINE_MAX};
+}
+
+unsigned slab_sample(struct slab *slab, unsigned class_id, uint64_t *random, struct item **chunks,
+                     unsigned max)
+{
+    struct slab_class *class = &slab->classes[class_id];
+    unsigned count = 0;
+
+    lock_take(&class->lock);
+    if ((uint64_t) class->page_count * class->chunks_per_page <= max) {
+        for (uint32_t i = 0; i < class->page_count; i++) {
+            char *start = page_start(slab, class->pages[i]);
+
+            for (uint32_t slot = 0; slot < slab->pages[class->pages[i]].carved; slot++)
+                chunks[count++] = (void *)(start + (size_t)slot * class->chunk_size);
+        }
+    } else {
+        for (unsigned i = 0; i < max; i++) {
+            uint32_t bits = (uint32_t)((*random = *random * 6364136223846793005 + 1) >> 32);
+            uint32_t page = class->pages[((uint64_t)bits * class->page_count) >> 32];
+            uint32_t slot = (bits * UINT32_C(2654435761) >> 16) % class->chunks_per_page;
+
+            if (slot < slab->pages[page].carved)
+                chunks[count++] =
+                    (void *)(page_start(slab, page) + (size_t)slot * class->chunk_size);
+        }
+    }
+    lock_give(&class->lock);
+    return count;
+}
+
+/* --- moving pages --- */
+
+uint32_t slab_page_leave(struct slab *slab, unsigned class_id, bool keeps_one, uint64_t *random)
+{
+    struct slab_class *class = &slab->classes[class_id];
+    struct page *best = NULL;
+
+    lock_take(&class->lock);
+    for (unsigned i = 0; i<PAGES_LOOKED_AT &&class->page_count> keeps_one; i++) {
+        uint32_t bits = (uint32_t)((*random = *random * 6364136223846793005 + 1) >> 32);
+        struct page *page = &slab->pages[class->pages[((uint64_t)bits * class->page_count) >> 32]];
+
+        if (best == NULL || page->used < best->used)
+            best = page;
+    }
+    if (best != NULL) {
+        class_remove(slab, class, best);
+        __atomic_store_n(&best->is_leaving, true, __ATOMIC_RELAXED);
+    }
+    lock_give(&class->lock);
+    return best == NULL ? 0 : page_number(slab, best);
+}
+
+bool slab_page_arrive(struct slab *slab, uint32_t number, unsigned class_id)
+{
+    struct page *page = &slab->pages[number];
+    struct slab_class *from = &slab->classes[page->class_id], *to = &slab->classes[class_id];
+    bool is_empty, is_added = false;
+
+    lock_take(&from->lock);
+    is_empty = page->used == 0;
+    if (is_empty) {
+        __atomic_store_n(&page->class_id, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&page->is_leaving, false, __ATOMIC_RELAXED);
+    }
+    lock_give(&from->lock);
+    if (!is_empty)
+        return false;
+    if (class_id != 0) {
+        lock_take(&to->lock);
+        is_added = class_add(slab, class_id, number);
+        lock_give(&to->lock);
+    }
+    if (!is_added)
+        arena_give(slab, number);
+    return true;
+}
+
+void slab_page_stay(struct slab *slab, uint32_t number)
+{
+    struct page *page = &slab->pages[number];
+    struct slab_class *class = &slab->classes[page->class_id];
+
+    lock_take(&class->lock);
+    __atomic_store_n(&page->is_leaving, false, __ATOMIC_RELAXED);
+    /* There is room: it was here before. Should that have been taken, it may stay alone. */
+    if (class->page_count < class->page_capacity) {
+        page->place = class->page_count;
+        class->pages[class->page_count++] = number;
+        if (page->used < class->chunks_per_page)
+            open_add(slab, class, page);
+    }
+    lock_give(&class->lock);
+}
+
+bool slab_grow(struct slab *slab, unsigned class_id)
+{
+    struct slab_class *class = &slab->classes[class_id];
+    bool is_given;
+
+    lock_take(&class->lock);
+    is_given = class_grow(slab, class_id, false);
+    lock_give(&class->lock);
+    return is_given;
+}
+
+bool slab_grant(struct slab *slab, unsigned class_id)
+{
+    struct slab_class *class = &slab->classes[class_id];
+    bool is_given = false;
+
+    lock_take(&class->lock);
+    if (class->page_count == 0)
+        is_given = class_grow(slab, class_id, true);
+    lock_give(&class->lock);
+    return is_given;
+}
+
+uint32_t slab_spare_pages(struct slab *slab)
+{
+    uint32_t spare;
+
+    lock_take(&slab->arena_lock);
+    spare = slab->pooled +
+            (slab->page_limit > slab->page_count ? slab->page_limit - slab->page_count : 0);
+    lock_give(&slab->arena_lock);
+    return spare;
+}
+
+bool slab_set_limit(struct slab *slab, uint64_t memory_bytes)
+{
+    uint64_t pages = memory_bytes >> PAGE_SHIFT;
+    bool is_fine;
+
+    lock_take(&slab->arena_lock);
+    is_fine = !slab->is_fixed && pages + SLAB_CLASS_MAX < slab->page_reserve;
+    if (is_fine)
+        slab->page_limit = (uint32_t)pages;
+    while (is_fine && slab->pool != 0 && slab->page_count > slab->page_limit) {
+        uint32_t number = slab->pool;
+
+        slab->pool = slab->pages[number].next;
+        slab->pooled--;
+        slab->page_count--;
+        madvise(page_start(slab, number), PAGE_SIZE, MADV_DONTNEED);
+        slab->pages[number].next = slab->retired;
+        slab->retired = number;
+    }
+    lock_give(&slab->arena_lock);
+    return is_fine;
+}
+
+bool slab_is_over_limit(struct slab *slab)
+{
+    bool is_over;
+
+    lock_take(&slab->arena_lock);
+    is_over = slab->page_count > slab->page_limit;
+    lock_give(&slab->arena_lock);
+    return is_over;
 }

@@ -7,6 +7,7 @@
 #include "cachenode/store/internal.h"
 #include "common/base/clock.h"
 #include "common/base/panic.h"
+#include "common/base/random.h"
 #include "common/bytes/number.h"
 
 enum { RELATIVE_MAX_S = 60 * 60 * 24 * 30, LONG_AGO = 1, FIRST_SECOND = 2 };
@@ -21,16 +22,19 @@ struct store *store_create(const struct store_options *options, const char **err
     if (store == NULL)
         return NULL;
     store->options = *options;
+    store->tuning = options->tuning;
+    score_init(&store->scores);
+    lock_init(&store->mover.lock, LOCK_mover);
     store->start_us = clock_read_us();
     store->now = FIRST_SECOND;
     list_init(&store->users);
     lock_init(&store->lock, LOCK_arena);
-    for (unsigned i = 0; i < SLAB_CLASS_MAX; i++)
-        lock_init(&store->lrus[i].lock, LOCK_lru);
-    if (!slab_init(&store->slab, options->memory_bytes, options->slab_min_size,
-                   options->growth_factor, error) ||
+    if (!slab_init(&store->slab, &options->slab, error) ||
         !hash_table_init(&store->table, &store->slab, options->hash_power,
-                         options->memory_bytes / store->slab.classes[1].chunk_size)) {
+                         (uint64_t)store->slab.page_reserve *
+                             store->slab.classes[1].chunks_per_page)) {
+        hash_table_free(&store->table);
+        slab_free(&store->slab);
         free(store);
         return NULL;
     }
@@ -68,6 +72,7 @@ struct store_user *store_user_create(struct store *store)
     user->keeper = (struct keeper){item_keeper_hold, item_keeper_release};
     for (unsigned i = 1; i <= store->slab.class_count; i++)
         magazine_init(&store->slab, i, &user->magazines[i]);
+    user->random = random_u64();
     lock_take(&store->lock);
     list_append(&store->users, &user->link);
     lock_give(&store->lock);
@@ -82,10 +87,12 @@ void store_user_free(struct store_user *user)
         struct magazine *magazine = &user->magazines[i];
 
         while (magazine->count != 0)
-            slab_give(&store->slab, NULL, i,
+            slab_give(&store->slab, NULL,
                       slab_at(&store->slab, magazine->chunks[--magazine->count]));
     }
     lock_take(&store->lock);
+    metric_sum(&store->departed[0].items[0], &user->gauges[0].items[0],
+               sizeof(store->departed) / (sizeof(uint64_t)));
     list_remove(&user->link);
     lock_give(&store->lock);
     free(user);
@@ -139,6 +146,30 @@ uint32_t store_expiry(const struct store *store, int64_t exptime)
     return at > UINT32_MAX ? UINT32_MAX : (uint32_t)at;
 }
 
+void store_get_tuning(struct store *store, struct store_tuning *tuning)
+{
+    lock_take(&store->lock);
+    *tuning = store->tuning;
+    lock_give(&store->lock);
+}
+
+void store_set_tuning(struct store *store, const struct store_tuning *tuning)
+{
+    lock_take(&store->lock);
+#define SET(field) __atomic_store_n(&store->tuning.field, tuning->field, __ATOMIC_RELAXED)
+    SET(is_segmented);
+    SET(hot_pct);
+    SET(warm_pct);
+    SET(temporary_ttl_s);
+    SET(automove);
+    SET(automove_window);
+#undef SET
+    store->tuning.automove_ratio = tuning->automove_ratio;
+    store->tuning.hot_max_factor = tuning->hot_max_factor;
+    store->tuning.warm_max_factor = tuning->warm_max_factor;
+    lock_give(&store->lock);
+}
+
 void store_flush(struct store *store, uint32_t at)
 {
     lock_take(&store->lock);
@@ -173,40 +204,56 @@ static uint64_t next_cas(struct store *store)
     return __atomic_add_fetch(&store->last_cas, 1, __ATOMIC_RELAXED);
 }
 
-/* A chunked value's list of chunks; all but the last are of the largest class. */
-static item_id *chunk_ids(struct item *item)
+/* Bytes of a value that a piece holds; only the last is shorter, and may be of a class that
+ * fits it better than the largest. */
+static uint32_t piece_len(const struct slab *slab)
 {
-    return (item_id *)(void *)item_value(item);
+    return slab->chunk_max - (uint32_t)sizeof(struct piece);
 }
 
-static unsigned chunk_count(const struct item *item)
+unsigned item_piece_count(const struct slab *slab, const struct item *item)
 {
-    return (unsigned)(((uint64_t)item->value_len + CHUNK_MAX - 1) / CHUNK_MAX);
+    return (item->value_len + piece_len(slab) - 1) / piece_len(slab);
 }
 
-static unsigned chunk_class(const struct slab *slab, const struct item *item, unsigned chunk)
+item_id item_piece(struct item *item, unsigned index)
 {
-    uint64_t rest = item->value_len - (uint64_t)chunk * CHUNK_MAX;
+    item_id id;
 
-    return rest >= CHUNK_MAX ? slab->class_count : slab_class_for(slab, rest);
+    memcpy(&id, item_value(item) + index * sizeof(id), sizeof(id));
+    return id;
+}
+
+void item_set_piece(struct item *item, unsigned index, item_id id)
+{
+    memcpy(item_value(item) + index * sizeof(id), &id, sizeof(id));
+}
+
+static unsigned piece_class(const struct slab *slab, const struct item *item, unsigned index)
+{
+    uint64_t rest = item->value_len - (uint64_t)index * piece_len(slab);
+
+    return rest >= piece_len(slab) ? slab->class_count
+                                   : slab_class_for(slab, rest + sizeof(struct piece));
+}
+
+static void chunk_free(struct store_user *user, struct item *chunk)
+{
+    struct slab *slab = &user->store->slab;
+
+    item_set_used(chunk, 0);
+    slab_give(slab, &user->magazines[slab_class_of(slab, chunk)], chunk);
 }
 
 void item_free(struct store_user *user, struct item *item)
 {
     struct slab *slab = &user->store->slab;
-    unsigned class_id = item_class(item);
 
-    if (item->is_chunked) {
-        for (unsigned i = 0; i < chunk_count(item); i++) {
-            unsigned piece_class = chunk_class(slab, item, i);
-            item_id id;
-
-            memcpy(&id, (char *)chunk_ids(item) + i * sizeof(id), sizeof(id));
-            if (id != 0)
-                slab_give(slab, &user->magazines[piece_class], piece_class, slab_at(slab, id));
-        }
+    for (unsigned i = 0; item->is_chunked && i < item_piece_count(slab, item); i++) {
+        if (item_piece(item, i) != 0)
+            chunk_free(user, slab_at(slab, item_piece(item, i)));
     }
-    slab_give(slab, &user->magazines[class_id], class_id, item);
+    chunk_free(user, item);
 }
 
 uint64_t store_item_cas(const struct store_user *user, const struct item *item)
@@ -234,29 +281,43 @@ void store_release(struct store_user *user, struct item *item)
         item_free(user, item);
 }
 
-void item_unlink_listed(struct store_user *user, struct item *item, uint32_t hash)
+void item_count(struct store_user *user, const struct item *item, int change)
 {
-    struct store *store = user->store;
+    struct store_class_gauges *gauges = &user->gauges[item_class(user->store, item)];
 
-    hash_table_remove(&store->table, item, hash);
-    lru_unlink(&store->slab, lru_of(store, item), item);
+    metric_add(&gauges->items[item_segment(item)], (uint64_t)(int64_t)change);
+    metric_add(&gauges->bytes, (uint64_t)change * item_size(item));
+}
+
+void item_flow(struct store_user *user, struct item *item, enum segment segment)
+{
+    uint32_t used = item_peek(item) & ~((uint32_t)3 << ITEM_SEGMENT_SHIFT);
+
+    item_count(user, item, -1);
+    item_set_used(item, used | (uint32_t)segment << ITEM_SEGMENT_SHIFT);
+    item_count(user, item, +1);
+}
+
+/* The item is in the index no more. */
+static void item_leave(struct store_user *user, struct item *item)
+{
+    item_count(user, item, -1);
+    item_set(item, ITEM_LINKED, false);
     store_release(user, item);
 }
 
 void item_unlink(struct store_user *user, struct item *item, uint32_t hash)
 {
-    struct lru *lru = lru_of(user->store, item);
-
-    lock_take(&lru->lock);
-    item_unlink_listed(user, item, hash);
-    lock_give(&lru->lock);
+    hash_table_remove(&user->store->table, item, hash);
+    item_leave(user, item);
 }
 
 size_t store_value_piece(const struct store_user *user, struct item *item, size_t offset,
                          char **data)
 {
-    size_t left = item->value_len - offset, in_chunk = offset % CHUNK_MAX;
-    item_id id;
+    const struct slab *slab = &user->store->slab;
+    size_t left = item->value_len - offset, piece_max, in_piece;
+    struct piece *piece;
 
     if (!item->is_chunked) {
         *data = item_value(item) + offset;
@@ -265,9 +326,11 @@ size_t store_value_piece(const struct store_user *user, struct item *item, size_
     *data = NULL;
     if (left == 0)
         return 0;
-    memcpy(&id, (char *)chunk_ids(item) + offset / CHUNK_MAX * sizeof(id), sizeof(id));
-    *data = (char *)slab_at(&user->store->slab, id) + in_chunk;
-    return left < CHUNK_MAX - in_chunk ? left : CHUNK_MAX - in_chunk;
+    piece_max = piece_len(slab);
+    in_piece = offset % piece_max;
+    piece = slab_at(slab, item_piece(item, (unsigned)(offset / piece_max)));
+    *data = piece->data + in_piece;
+    return left < piece_max - in_piece ? left : piece_max - in_piece;
 }
 
 /* --- finding --- */
@@ -325,9 +388,21 @@ static struct item *find_live(struct store_user *user, struct str key, uint32_t 
     return NULL;
 }
 
-static void mark_used(const struct store *store, struct item *item)
+static void mark_score(struct store_user *user, struct item *item)
 {
-    item_mark_used(item, store_now(store));
+    const struct store *store = user->store;
+    uint8_t score;
+
+    user->random = user->random * 6364136223846793005 + 1;
+    score =
+        score_used(&store->scores, item->score, store_clock(store), (uint8_t)(user->random >> 56));
+    __atomic_store_n(&item->score, score, __ATOMIC_RELAXED);
+}
+
+static void mark_used(struct store_user *user, struct item *item)
+{
+    item_mark_used(item, store_now(user->store));
+    mark_score(user, item);
 }
 
 static struct lock *lock_stripe(struct store *store, uint32_t hash)
@@ -349,15 +424,15 @@ struct item *store_get(struct store_user *user, struct str key, uint32_t hash,
         lock_give(stripe);
         return NULL;
     }
-    metrics = &user->classes[item_class(item)];
+    metrics = &user->classes[item_class(user->store, item)];
     if (expires_at != NULL) {
-        item->expires_at = *expires_at;
+        __atomic_store_n(&item->expires_at, *expires_at, __ATOMIC_RELAXED);
         metric_add(&metrics->touch_hits, 1);
     } else {
         metric_add(&metrics->get_hits, 1);
         metric_add(&metrics->hits_to_hot + item_segment(item), 1);
     }
-    mark_used(user->store, item);
+    mark_used(user, item);
     return item;
 }
 
@@ -368,21 +443,40 @@ void store_get_end(struct store_user *user, uint32_t hash)
 
 /* --- making --- */
 
-static bool take_chunks(struct store_user *user, struct item *item)
+static bool take_pieces(struct store_user *user, struct item *item)
 {
-    const struct slab *slab = &user->store->slab;
+    struct slab *slab = &user->store->slab;
+    unsigned count = item_piece_count(slab, item);
 
-    memset(chunk_ids(item), 0, chunk_count(item) * sizeof(item_id));
-    for (unsigned i = 0; i < chunk_count(item); i++) {
-        void *chunk = evict_take(user, chunk_class(slab, item, i));
-        item_id id;
+    memset(item_value(item), 0, count * sizeof(item_id));
+    for (unsigned i = 0; i < count; i++) {
+        struct piece *piece = evict_take(user, piece_class(slab, item, i));
 
-        if (chunk == NULL)
+        if (piece == NULL)
             return false;
-        id = slab_id(slab, chunk);
-        memcpy((char *)chunk_ids(item) + i * sizeof(id), &id, sizeof(id));
+        __atomic_store_n(&piece->owner, slab_id(slab, item), __ATOMIC_RELAXED);
+        item_set_used((struct item *)(void *)piece, ITEM_PIECE);
+        item_set_piece(item, i, slab_id(slab, piece));
     }
     return true;
+}
+
+/* Fills in the head of a fresh item. Samplers may be peeking at it. */
+static void item_init(const struct store *store, struct item *item, struct str key, uint32_t flags,
+                      uint32_t expires_at, uint32_t value_len, bool is_chunked)
+{
+    item_set_used(item, store_now(store) << ITEM_SECOND_SHIFT);
+    __atomic_store_n(&item->expires_at, expires_at, __ATOMIC_RELAXED);
+    __atomic_store_n(&item->score, store_clock(store), __ATOMIC_RELAXED);
+    item->cas = 0;
+    item->value_len = value_len & ((1u << 30) - 1);
+    item->has_flags = flags != 0;
+    item->is_chunked = is_chunked;
+    item->refs = 1;
+    item->key_len = (uint8_t)key.len;
+    memcpy(item->data, key.data, key.len);
+    if (item->has_flags)
+        memcpy(item->data + key.len, &flags, sizeof(flags));
 }
 
 enum store_room store_reserve(struct store_user *user, struct str key, uint32_t flags,
@@ -391,7 +485,7 @@ enum store_room store_reserve(struct store_user *user, struct str key, uint32_t 
     struct store *store = user->store;
     bool has_flags = flags != 0;
     size_t head = sizeof(struct item) + key.len + (has_flags ? sizeof(flags) : 0);
-    bool is_chunked = head + value_len > CHUNK_MAX;
+    bool is_chunked = head + value_len > store->slab.chunk_max;
     size_t size = head + value_len;
     struct item *item;
     unsigned class_id;
@@ -401,25 +495,15 @@ enum store_room store_reserve(struct store_user *user, struct str key, uint32_t 
         return STORE_TOO_LARGE;
     }
     if (is_chunked)
-        size = head + ((size_t)value_len + CHUNK_MAX - 1) / CHUNK_MAX * sizeof(item_id);
+        size = head + (value_len / piece_len(&store->slab) + 1) * sizeof(item_id);
     class_id = slab_class_for(&store->slab, size);
     item = evict_take(user, class_id);
     if (item == NULL) {
         metric_add(&user->metrics.store_no_memory, 1);
         return STORE_NO_MEMORY;
     }
-    *item = (struct item){.expires_at = expires_at,
-                          .used = store_now(store) << 2,
-                          .has_flags = has_flags,
-                          .is_chunked = is_chunked,
-                          .value_len = value_len & ((1u << 30) - 1),
-                          .refs = 1,
-                          .key_len = (uint8_t)key.len,
-                          .place = (uint8_t)class_id};
-    memcpy(item->data, key.data, key.len);
-    if (has_flags)
-        memcpy(item->data + key.len, &flags, sizeof(flags));
-    if (is_chunked && !take_chunks(user, item)) {
+    item_init(store, item, key, flags, expires_at, value_len, is_chunked);
+    if (is_chunked && !take_pieces(user, item)) {
         store_release(user, item);
         metric_add(&user->metrics.store_no_memory, 1);
         return STORE_NO_MEMORY;
@@ -430,29 +514,36 @@ enum store_room store_reserve(struct store_user *user, struct str key, uint32_t 
 
 /* --- putting --- */
 
+/* Where a new item goes. */
+static enum segment first_segment(const struct store *store, const struct item *item)
+{
+    uint32_t ttl_s = tuning_of(&store->tuning.temporary_ttl_s);
+
+    if (ttl_s != 0 && item->expires_at != 0 && item->expires_at < store_now(store) + ttl_s)
+        return SEGMENT_TEMP;
+    return tuning_of(&store->tuning.is_segmented) ? SEGMENT_HOT : SEGMENT_COLD;
+}
+
 /* With the stripe locked: makes `item` the one under its key, in the place of `old` if
  * there is one. The caller's hold becomes that of being linked. */
 static bool link_item(struct store_user *user, struct item *item, uint32_t hash, struct item *old)
 {
     struct store *store = user->store;
-    struct lru *lru = lru_of(store, item);
 
     item->cas = next_cas(store);
     if (old != NULL) {
-        struct lru *old_lru = lru_of(store, old);
-
+        /* Setting again is a use, too. */
+        __atomic_store_n(&item->score, old->score, __ATOMIC_RELAXED);
+        mark_score(user, item);
         hash_table_replace(&store->table, old, item, hash);
-        lock_take(&old_lru->lock);
-        lru_unlink(&store->slab, old_lru, old);
-        lock_give(&old_lru->lock);
-        store_release(user, old);
+        item_leave(user, old);
     } else if (!hash_table_add(&store->table, item, hash)) {
         store_release(user, item);
         return false;
     }
-    lock_take(&lru->lock);
-    lru_link(&store->slab, lru, item, SEGMENT_HOT);
-    lock_give(&lru->lock);
+    item_set_used(item, item_peek(item) | ITEM_LINKED |
+                            (uint32_t)first_segment(store, item) << ITEM_SEGMENT_SHIFT);
+    item_count(user, item, +1);
     metric_add(&user->metrics.total_items, 1);
     return true;
 }
@@ -511,20 +602,20 @@ static enum store_result join(struct store_user *user, struct item *piece, uint3
     }
 }
 
-static enum store_result may_put(const struct store *store, struct item *old, enum store_mode mode,
+static enum store_result may_put(struct store_user *user, struct item *old, enum store_mode mode,
                                  uint64_t cas)
 {
     switch (mode) {
     case STORE_ADD:
         if (old != NULL)
-            mark_used(store, old);
+            mark_used(user, old);
         return old == NULL ? STORE_STORED : STORE_NOT_STORED;
     case STORE_REPLACE:
         return old != NULL ? STORE_STORED : STORE_NOT_STORED;
     case STORE_CAS:
         if (old == NULL)
             return STORE_NOT_FOUND;
-        return store->options.use_cas && old->cas == cas ? STORE_STORED : STORE_EXISTS;
+        return user->store->options.use_cas && old->cas == cas ? STORE_STORED : STORE_EXISTS;
     case STORE_SET:
     case STORE_APPEND:
     case STORE_PREPEND:
@@ -536,7 +627,7 @@ static enum store_result may_put(const struct store *store, struct item *old, en
 enum store_result store_put(struct store_user *user, struct item *item, uint32_t hash,
                             enum store_mode mode, uint64_t cas)
 {
-    struct store_class_metrics *metrics = &user->classes[item_class(item)];
+    struct store_class_metrics *metrics = &user->classes[item_class(user->store, item)];
     enum store_result result;
     struct lock *stripe;
     struct item *old;
@@ -549,7 +640,7 @@ enum store_result store_put(struct store_user *user, struct item *item, uint32_t
     }
     stripe = lock_stripe(user->store, hash);
     old = find_live(user, item_key(item), hash);
-    result = may_put(user->store, old, mode, cas);
+    result = may_put(user, old, mode, cas);
     if (result == STORE_STORED) {
         if (!link_item(user, item, hash, old))
             result = STORE_OUT_OF_MEMORY;
@@ -572,7 +663,7 @@ enum store_result store_delete(struct store_user *user, struct str key, uint32_t
     struct item *item = find_live(user, key, hash);
 
     if (item != NULL) {
-        metric_add(&user->classes[item_class(item)].delete_hits, 1);
+        metric_add(&user->classes[item_class(user->store, item)].delete_hits, 1);
         item_unlink(user, item, hash);
     }
     lock_give(stripe);
@@ -630,7 +721,7 @@ static enum store_result write_number(struct store_user *user, struct item *item
         memcpy(item_value(item), digits, len);
         memset(item_value(item) + len, ' ', item->value_len - len);
         item->cas = next_cas(user->store);
-        mark_used(user->store, item);
+        mark_used(user, item);
         return STORE_STORED;
     }
     if (store_reserve(user, item_key(item), item_flags(item), item->expires_at, (uint32_t)len,
@@ -651,7 +742,7 @@ enum store_result store_add_number(struct store_user *user, struct str key, uint
 
     if (item == NULL)
         goto out;
-    metrics = &user->classes[item_class(item)];
+    metrics = &user->classes[item_class(user->store, item)];
     result = STORE_NOT_A_NUMBER;
     if (item->is_chunked || !value_number(item, &number))
         goto out;

@@ -17,7 +17,6 @@
 #include <stdint.h>
 
 #include "cachenode/store/item.h"
-#include "cachenode/store/lru.h"
 #include "cachenode/store/slab.h"
 #include "common/base/list.h"
 #include "common/bytes/block.h"
@@ -26,15 +25,30 @@
 
 struct store;
 
-struct store_options {
-    uint64_t memory_bytes;   /* -m */
-    uint32_t item_size_max;  /* -I */
-    uint32_t slab_min_size;  /* -n */
-    double growth_factor;    /* -f */
-    unsigned hash_power;     /* log2 of the first number of index entries */
-    bool evictions, use_cas; /* not -M, not -C */
-    unsigned hot_pct, warm_pct;
+/* How memory moves between pages of unlike size. */
+enum store_automove {
+    STORE_AUTOMOVE_OFF,   /* only where nothing could be stored otherwise */
+    STORE_AUTOMOVE_ON,    /* from where the least useful bytes are to where they are missed */
+    STORE_AUTOMOVE_EAGER, /* the same at the least difference */
+};
+
+/* What may be changed while the store is in use. */
+struct store_tuning {
+    uint32_t is_segmented; /* 0: all items are COLD, and the least recently used go */
+    uint32_t hot_pct, warm_pct;
+    uint32_t temporary_ttl_s; /* items with this ttl or less go to TEMP, plus 1; 0: none do */
+    uint32_t automove;        /* enum store_automove */
+    uint32_t automove_window; /* looks at a class that its worth is averaged over */
+    double automove_ratio;    /* a page moves when it is worth less than this part elsewhere */
     double hot_max_factor, warm_max_factor;
+};
+
+struct store_options {
+    struct slab_options slab; /* -m -n -f -L -e */
+    uint32_t item_size_max;   /* -I */
+    unsigned hash_power;      /* log2 of the first number of index entries */
+    bool evictions, use_cas;  /* not -M, not -C */
+    struct store_tuning tuning;
 };
 
 /* What one thread counts in the store. Names and meaning are memcached's. */
@@ -44,7 +58,15 @@ struct store_options {
     X(total_items, COUNTER, "items stored since the start")                                        \
     X(store_too_large, COUNTER, "stores refused for their size")                                   \
     X(store_no_memory, COUNTER, "stores refused for lack of memory")                               \
-    X(lru_bumps_dropped, COUNTER, "always 0: a hit marks, it queues nothing")
+    X(lru_bumps_dropped, COUNTER, "always 0: a hit marks, it queues nothing")                      \
+    X(slabs_moved, COUNTER, "pages that went to another class")                                    \
+    X(slab_reassign_rescues, COUNTER, "items moved out of a page")                                 \
+    X(slab_reassign_chunk_rescues, COUNTER, "pieces of items moved out of a page")                 \
+    X(slab_reassign_evictions_nomem, COUNTER, "items evicted from a page")                         \
+    X(slab_reassign_inline_reclaim, COUNTER, "items that were over, freed from a page")            \
+    X(slab_reassign_busy_items, COUNTER, "items to be tried again, for they were in use")          \
+    X(slab_reassign_busy_deletes, COUNTER, "items in use that were unlinked to vacate a page")     \
+    X(slab_reassign_busy_nomem, COUNTER, "items for which a page had to wait for memory")
 
 struct store_metrics {
     STORE_METRICS(METRIC_FIELD)
@@ -63,20 +85,39 @@ struct store_metrics {
     X(hits_to_hot, COUNTER, "hits in the HOT segment")                                             \
     X(hits_to_warm, COUNTER, "hits in the WARM segment")                                           \
     X(hits_to_cold, COUNTER, "hits in the COLD segment")                                           \
-    X(hits_to_temp, COUNTER, "hits in the TEMP segment")
+    X(hits_to_temp, COUNTER, "hits in the TEMP segment")                                           \
+    X(evicted, COUNTER, "live items that gave their memory to others")                             \
+    X(evicted_nonzero, COUNTER, "those of them with an expiry")                                    \
+    X(evicted_unfetched, COUNTER, "those of them never read")                                      \
+    X(evicted_active, COUNTER, "those of them used more than once of late")                        \
+    X(outofmemory, COUNTER, "times that there was no memory")                                      \
+    X(reclaimed, COUNTER, "items that were over when their memory was wanted")                     \
+    X(expired_unfetched, COUNTER, "items that were over and never read")                           \
+    X(crawler_reclaimed, COUNTER, "items that were over, found by the crawler")                    \
+    X(crawler_items_checked, COUNTER, "items that the crawler looked at")                          \
+    X(tail_reflocked, COUNTER, "items passed over because they were in use")                       \
+    X(moves_to_cold, COUNTER, "items that went to the COLD segment")                               \
+    X(moves_to_warm, COUNTER, "items that went to the WARM segment")                               \
+    X(moves_within_lru, COUNTER, "items that stayed WARM because they were used")                  \
+    X(direct_reclaims, COUNTER, "times that memory was taken from items to store another")
 
 struct store_class_metrics {
     STORE_CLASS_METRICS(METRIC_FIELD)
 };
 
-enum { STORE_CLASS_MAX = 64 };
+/* What one thread added to a class, less what it took away: a sum over threads counts. */
+struct store_class_gauges {
+    uint64_t items[SEGMENT_COUNT], bytes; /* bytes: of nominal sizes */
+};
 
 struct store_user {
     struct store *store;
     struct keeper keeper; /* keeps items for chains: the owner is the struct item */
     struct store_metrics metrics;
-    struct store_class_metrics classes[STORE_CLASS_MAX];
-    struct magazine magazines[STORE_CLASS_MAX];
+    struct store_class_metrics classes[SLAB_CLASS_MAX];
+    struct store_class_gauges gauges[SLAB_CLASS_MAX];
+    struct magazine magazines[SLAB_CLASS_MAX];
+    uint64_t random;
     struct list link; /* among the store's users, whose numbers are summed */
 };
 
@@ -196,9 +237,26 @@ size_t store_value_piece(const struct store_user *user, struct item *item, size_
 
 /* Bounded steps of upkeep, for the thread that does it. Each returns whether there is
  * more to do at once. */
-bool store_balance(struct store_user *user); /* moves items between LRU segments */
-bool store_crawl(struct store_user *user);   /* frees what has expired, a few buckets on */
-bool store_grow(struct store_user *user);    /* splits some of the index's buckets */
+bool store_balance(struct store_user *user);    /* moves items between segments */
+bool store_crawl(struct store_user *user);      /* frees what has expired, a few buckets on */
+bool store_grow(struct store_user *user);       /* splits some of the index's buckets */
+bool store_move_pages(struct store_user *user); /* moves a page between classes if need be */
+
+/* Changing the store's settings. */
+void store_get_tuning(struct store *store, struct store_tuning *tuning);
+void store_set_tuning(struct store *store, const struct store_tuning *tuning);
+bool store_set_memory(struct store *store, uint64_t memory_bytes); /* false: cannot be */
+
+enum store_reassign {
+    STORE_REASSIGN_OK, /* has begun */
+    STORE_REASSIGN_BUSY,
+    STORE_REASSIGN_BAD_CLASS,
+    STORE_REASSIGN_NO_SPARE,
+    STORE_REASSIGN_SAME
+};
+
+/* Begins to move a page. `from` -1: of any class; 0, `from` or `to`: the pool. */
+enum store_reassign store_reassign(struct store_user *user, int64_t from, int64_t to);
 
 /* Sums for `stats`. */
 struct store_totals {
@@ -207,7 +265,8 @@ struct store_totals {
     uint64_t evictions, reclaimed, expired_unfetched, evicted_unfetched, evicted_active;
     uint64_t crawler_reclaimed, crawler_items_checked, tail_reflocked;
     uint64_t moves_to_cold, moves_to_warm, moves_within_lru, direct_reclaims, juggles;
-    uint64_t malloced;
+    uint64_t malloced, pool_pages;
+    bool is_moving;
     unsigned class_count; /* classes are 1..class_count */
 };
 void store_totals(struct store *store, struct store_totals *totals);
@@ -215,9 +274,9 @@ void store_totals(struct store *store, struct store_totals *totals);
 struct store_class {
     uint64_t chunk_size, chunks_per_page, pages, total_chunks, used_chunks, free_chunks;
     uint64_t number, number_hot, number_warm, number_cold, number_temp, mem_requested;
-    uint64_t age_hot, age_warm, age_cold; /* seconds, of the lists' tails */
+    uint64_t age_hot, age_warm, age_cold; /* seconds since the use of the longest unused */
+    uint64_t evicted_time;                /* the same, of the last one evicted */
     uint64_t zero;                        /* of what memcached counts and a cachenode cannot have */
-    struct lru_counters counters;
     struct store_class_metrics metrics;
 };
 void store_class(struct store *store, unsigned class_id, struct store_class *class);

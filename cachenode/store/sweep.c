@@ -8,7 +8,7 @@ enum { CRAWL_BUCKETS = 2000, GROW_BUCKETS = 500, FLUSH_BUCKETS = 16384 };
 
 static bool is_over(const struct item *item, void *store)
 {
-    return item_is_expired(store, item) || item_is_flushed(store, item);
+    return item_is_over(store, item);
 }
 
 static void crawl_bucket(struct store_user *user, uint32_t bucket)
@@ -19,14 +19,12 @@ static void crawl_bucket(struct store_user *user, uint32_t bucket)
 
     lock_take(stripe);
     while ((item = hash_table_search(&store->table, bucket, is_over, store)) != NULL) {
-        struct lru *lru = lru_of(store, item);
+        struct store_class_metrics *metrics = &user->classes[item_class(store, item)];
 
-        lock_take(&lru->lock);
-        lru->counters.crawler_reclaimed++;
+        metric_add(&metrics->crawler_reclaimed, 1);
         if (!item_is(item, ITEM_FETCHED))
-            lru->counters.expired_unfetched++;
-        item_unlink_listed(user, item, store_hash(item_key(item)));
-        lock_give(&lru->lock);
+            metric_add(&metrics->expired_unfetched, 1);
+        item_unlink(user, item, store_hash(item_key(item)));
     }
     lock_give(stripe);
 }

@@ -1,44 +1,49 @@
 /*
- * What `stats` tells of the store: sums over its users, classes and lists.
+ * What `stats` tells of the store: sums over its users and classes.
  */
 #include "cachenode/store/internal.h"
 
+enum { SAMPLE_MAX = 64 };
+
+#define NUMBERS(type) (sizeof(type) / (sizeof(uint64_t)))
+
 /* Sums what all users counted in one class. */
-static void sum_users(struct store *store, unsigned class_id, struct store_class_metrics *sum)
+static void sum_users(struct store *store, unsigned class_id, struct store_class_metrics *metrics,
+                      struct store_class_gauges *gauges)
 {
-    memset(sum, 0, sizeof(*sum));
+    memset(metrics, 0, sizeof(*metrics));
     lock_take(&store->lock);
+    *gauges = store->departed[class_id];
     LIST_EACH (&store->users, each, after) {
         const struct store_user *user = container_of(each, struct store_user, link);
 
-        metric_sum(&sum->get_hits, &user->classes[class_id].get_hits,
-                   sizeof(*sum) / sizeof(uint64_t));
+        metric_sum(&metrics->get_hits, &user->classes[class_id].get_hits, NUMBERS(*metrics));
+        metric_sum(&gauges->items[0], &user->gauges[class_id].items[0], NUMBERS(*gauges));
     }
     lock_give(&store->lock);
 }
 
-static void add_class(struct store_totals *totals, struct lru *lru)
+static void add_class(struct store_totals *totals, struct store *store, unsigned class_id)
 {
-    const struct lru_counters *counters = &lru->counters;
+    struct store_class_metrics metrics;
+    struct store_class_gauges gauges;
 
-    lock_take(&lru->lock);
-    for (int i = 0; i < SEGMENT_COUNT; i++) {
-        totals->bytes += lru->lists[i].bytes;
-        totals->items += lru->lists[i].count;
-    }
-    totals->evictions += counters->evicted;
-    totals->reclaimed += counters->reclaimed;
-    totals->expired_unfetched += counters->expired_unfetched;
-    totals->evicted_unfetched += counters->evicted_unfetched;
-    totals->evicted_active += counters->evicted_active;
-    totals->crawler_reclaimed += counters->crawler_reclaimed;
-    totals->crawler_items_checked += counters->crawler_items_checked;
-    totals->tail_reflocked += counters->tail_reflocked;
-    totals->moves_to_cold += counters->moves_to_cold;
-    totals->moves_to_warm += counters->moves_to_warm;
-    totals->moves_within_lru += counters->moves_within_lru;
-    totals->direct_reclaims += counters->direct_reclaims;
-    lock_give(&lru->lock);
+    sum_users(store, class_id, &metrics, &gauges);
+    totals->bytes += gauges.bytes;
+    for (int i = 0; i < SEGMENT_COUNT; i++)
+        totals->items += gauges.items[i];
+    totals->evictions += metrics.evicted;
+    totals->reclaimed += metrics.reclaimed;
+    totals->expired_unfetched += metrics.expired_unfetched;
+    totals->evicted_unfetched += metrics.evicted_unfetched;
+    totals->evicted_active += metrics.evicted_active;
+    totals->crawler_reclaimed += metrics.crawler_reclaimed;
+    totals->crawler_items_checked += metrics.crawler_items_checked;
+    totals->tail_reflocked += metrics.tail_reflocked;
+    totals->moves_to_cold += metrics.moves_to_cold;
+    totals->moves_to_warm += metrics.moves_to_warm;
+    totals->moves_within_lru += metrics.moves_within_lru;
+    totals->direct_reclaims += metrics.direct_reclaims;
 }
 
 void store_totals(struct store *store, struct store_totals *totals)
@@ -46,31 +51,44 @@ void store_totals(struct store *store, struct store_totals *totals)
     uint32_t buckets = __atomic_load_n(&store->table.bucket_count, __ATOMIC_RELAXED);
 
     *totals = (struct store_totals){
-        .memory_limit = store->options.memory_bytes,
         .hash_power = 31 - (unsigned)__builtin_clz(buckets) + 3,
-        .hash_bytes = (uint64_t)buckets * sizeof(struct bucket),
+        .hash_bytes = hash_table_bytes(&store->table),
         .hash_is_expanding = (buckets & (buckets - 1)) != 0,
         .juggles = __atomic_load_n(&store->juggles, __ATOMIC_RELAXED),
+        .is_moving = __atomic_load_n(&store->mover.page, __ATOMIC_RELAXED) != 0,
         .class_count = store->slab.class_count,
     };
     for (unsigned i = 1; i <= store->slab.class_count; i++)
-        add_class(totals, &store->lrus[i]);
+        add_class(totals, store, i);
     lock_take(&store->lock);
     LIST_EACH (&store->users, each, after)
         metric_sum(&totals->metrics.get_expired,
                    &container_of(each, struct store_user, link)->metrics.get_expired,
-                   sizeof(totals->metrics) / sizeof(uint64_t));
+                   NUMBERS(totals->metrics));
     lock_give(&store->lock);
     lock_take(&store->slab.arena_lock);
-    totals->malloced = (uint64_t)store->slab.page_count * SLAB_PAGE_SIZE;
+    totals->malloced = (uint64_t)store->slab.page_count << PAGE_SHIFT;
+    totals->pool_pages = store->slab.pooled;
+    totals->memory_limit = (uint64_t)store->slab.page_limit << PAGE_SHIFT;
     lock_give(&store->slab.arena_lock);
 }
 
-static uint64_t tail_age(const struct store *store, const struct lru *lru, enum segment segment)
+/* The longest that items of each segment are unused, as far as a sample tells. */
+static void describe_ages(struct store *store, unsigned class_id, struct store_class *class)
 {
-    const struct item *tail = lru_tail(&store->slab, lru, segment);
+    struct item *chunks[SAMPLE_MAX];
+    uint64_t ages_s[SEGMENT_COUNT] = {0}, random = class->number;
+    unsigned count = slab_sample(&store->slab, class_id, &random, chunks, SAMPLE_MAX);
 
-    return tail == NULL ? 0 : store_now(store) - item_used_at(tail);
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t used = item_peek(chunks[i]), age_s = item_idle_s(used, store_now(store));
+
+        if ((used & ITEM_LINKED) && age_s > ages_s[used_segment(used)])
+            ages_s[used_segment(used)] = age_s;
+    }
+    class->age_hot = ages_s[SEGMENT_HOT];
+    class->age_warm = ages_s[SEGMENT_WARM];
+    class->age_cold = ages_s[SEGMENT_COLD];
 }
 
 static void describe_slabs(struct store *store, unsigned class_id, struct store_class *class)
@@ -82,49 +100,40 @@ static void describe_slabs(struct store *store, unsigned class_id, struct store_
     class->chunks_per_page = slabs->chunks_per_page;
     class->pages = slabs->page_count;
     class->total_chunks = (uint64_t)slabs->page_count * slabs->chunks_per_page;
-    class->free_chunks = (uint64_t)slabs->free_count + slabs->fresh_count;
+    class->used_chunks = slabs->used;
     lock_give(&slabs->lock);
-    class->used_chunks = class->total_chunks - class->free_chunks;
+    /* A page on its way out is not the class's any more, what is left in it still is. */
+    if (class->used_chunks > class->total_chunks)
+        class->used_chunks = class->total_chunks;
+    class->free_chunks = class->total_chunks - class->used_chunks;
 }
 
 void store_class(struct store *store, unsigned class_id, struct store_class *class)
 {
-    struct lru *lru = &store->lrus[class_id];
+    struct store_class_gauges gauges;
 
     *class = (struct store_class){0};
     describe_slabs(store, class_id, class);
-    sum_users(store, class_id, &class->metrics);
-    lock_take(&lru->lock);
-    class->counters = lru->counters;
-    class->number_hot = lru->lists[SEGMENT_HOT].count;
-    class->number_warm = lru->lists[SEGMENT_WARM].count;
-    class->number_cold = lru->lists[SEGMENT_COLD].count;
-    class->number_temp = lru->lists[SEGMENT_TEMP].count;
-    for (int i = 0; i < SEGMENT_COUNT; i++)
-        class->mem_requested += lru->lists[i].bytes;
-    class->age_hot = tail_age(store, lru, SEGMENT_HOT);
-    class->age_warm = tail_age(store, lru, SEGMENT_WARM);
-    class->age_cold = tail_age(store, lru, SEGMENT_COLD);
-    lock_give(&lru->lock);
+    sum_users(store, class_id, &class->metrics, &gauges);
+    class->number_hot = gauges.items[SEGMENT_HOT];
+    class->number_warm = gauges.items[SEGMENT_WARM];
+    class->number_cold = gauges.items[SEGMENT_COLD];
+    class->number_temp = gauges.items[SEGMENT_TEMP];
+    class->mem_requested = gauges.bytes;
     class->number =
         class->number_hot + class->number_warm + class->number_cold + class->number_temp;
+    class->evicted_time = __atomic_load_n(&store->demands[class_id].evicted_time, __ATOMIC_RELAXED);
+    describe_ages(store, class_id, class);
 }
 
 void store_reset(struct store *store)
 {
-    for (unsigned i = 1; i <= store->slab.class_count; i++) {
-        struct lru *lru = &store->lrus[i];
-
-        lock_take(&lru->lock);
-        lru->counters = (struct lru_counters){0};
-        lock_give(&lru->lock);
-    }
     lock_take(&store->lock);
     LIST_EACH (&store->users, each, after) {
         struct store_user *user = container_of(each, struct store_user, link);
 
-        metric_zero(&user->metrics.get_expired, sizeof(user->metrics) / sizeof(uint64_t));
-        metric_zero(&user->classes[0].get_hits, sizeof(user->classes) / (sizeof(uint64_t)));
+        metric_zero(&user->metrics.get_expired, NUMBERS(user->metrics));
+        metric_zero(&user->classes[0].get_hits, NUMBERS(user->classes));
     }
     lock_give(&store->lock);
 }

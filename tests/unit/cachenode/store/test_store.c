@@ -9,15 +9,22 @@ static struct store_user *user;
 
 static void open_store(uint64_t memory_mb, bool evictions)
 {
-    struct store_options options = {.memory_bytes = memory_mb << 20,
+    struct store_options options = {.slab = {.memory_bytes = memory_mb << 20,
+                                             .min_size = 48,
+                                             .factor = 1.25,
+                                             .chunk_max = CHUNK_LIMIT},
                                     .item_size_max = 1 << 20,
-                                    .slab_min_size = 48,
-                                    .growth_factor = 1.25,
                                     .hash_power = 13,
                                     .evictions = evictions,
                                     .use_cas = true,
-                                    .hot_pct = 20,
-                                    .warm_pct = 40};
+                                    .tuning = {.is_segmented = 1,
+                                               .hot_pct = 20,
+                                               .warm_pct = 40,
+                                               .automove = STORE_AUTOMOVE_ON,
+                                               .automove_window = 10,
+                                               .automove_ratio = 0.8,
+                                               .hot_max_factor = 0.2,
+                                               .warm_max_factor = 2}};
     const char *error;
 
     store = store_create(&options, &error);
