@@ -20,15 +20,18 @@ struct client {
     struct client_context *context;
     struct list link;
     uint64_t bytes_read, bytes_written; /* of the conn's, what is counted already */
-    /* A value on its way: into an item, or nowhere. */
+    struct arrival *arrival;            /* NULL: no value is on its way into an item */
+    size_t swallowed;                   /* bytes of a value yet to be passed over */
+};
+
+/* A storage command whose value is not all there. */
+struct arrival {
     struct item *item;
-    const struct mc_command *command;
-    uint64_t cas;
-    size_t done;      /* bytes of the value that are there or on their way */
-    size_t swallowed; /* bytes yet to be passed over */
+    size_t done; /* bytes of the value that are there or on their way */
     uint32_t hash;
-    bool noreply;
     char ending[2]; /* what follows the value; it should be CR LF */
+    size_t head_len;
+    char head[]; /* the request's line, to be parsed again at the end */
 };
 
 static struct session session_of(struct client *client)
@@ -69,31 +72,49 @@ static void settle(struct client *client, const struct session *session)
 /* Has the rest of the value, then its ending, received where they belong. */
 static void receive_rest(struct client *client)
 {
+    struct arrival *arrival = client->arrival;
     char *piece;
-    size_t len = store_value_piece(client->context->user, client->item, client->done, &piece);
+    size_t len = store_value_piece(client->context->user, arrival->item, arrival->done, &piece);
 
-    if (client->done < client->item->value_len) {
-        client->done += len;
+    if (arrival->done < arrival->item->value_len) {
+        arrival->done += len;
         conn_receive(&client->conn, piece, len);
     } else {
-        client->done = client->item->value_len + 1;
-        conn_receive(&client->conn, client->ending, sizeof(client->ending));
+        arrival->done = arrival->item->value_len + 1;
+        conn_receive(&client->conn, arrival->ending, sizeof(arrival->ending));
     }
+}
+
+/* Takes the item; false when memory ran out. */
+static bool begin_arrival(struct client *client, struct str head, uint32_t hash, struct item *item)
+{
+    struct arrival *arrival = malloc(sizeof(*arrival) + head.len);
+
+    if (arrival == NULL)
+        return false;
+    *arrival = (struct arrival){.item = item, .hash = hash, .head_len = head.len};
+    memcpy(arrival->head, head.data, head.len);
+    client->arrival = arrival;
+    receive_rest(client);
+    return true;
 }
 
 static void client_received(struct conn *conn)
 {
     struct client *client = container_of(conn, struct client, conn);
-    struct item *item = client->item;
+    struct arrival *arrival = client->arrival;
     struct session session = session_of(client);
+    struct mc_request request;
 
-    if (client->done <= item->value_len) {
+    if (arrival->done <= arrival->item->value_len) {
         receive_rest(client);
         return;
     }
-    client->item = NULL;
-    command_store_end(&session, client->command, client->noreply, client->cas, client->hash, item,
-                      mc_body_ends_well((struct str){client->ending, sizeof(client->ending)}));
+    client->arrival = NULL;
+    mc_text_parse_request((struct str){arrival->head, arrival->head_len}, &request);
+    command_store_end(&session, &request, arrival->hash, arrival->item,
+                      mc_body_ends_well((struct str){arrival->ending, sizeof(arrival->ending)}));
+    free(arrival);
     settle(client, &session);
 }
 
@@ -120,6 +141,7 @@ static void fill_value(struct store_user *user, struct item *item, const char *v
 static size_t run_store(struct client *client, struct session *session,
                         const struct mc_request *request, uint32_t hash, struct str body)
 {
+    struct str head = {body.data - request->head_len, request->head_len};
     bool is_whole = body.len >= request->body_len;
     struct item *item;
 
@@ -132,17 +154,13 @@ static size_t run_store(struct client *client, struct session *session,
     if (is_whole) {
         fill_value(session->user, item, body.data);
         body.len = request->body_len;
-        command_store_end(session, request->command, request->noreply, request->number, hash, item,
-                          mc_body_ends_well(body));
+        command_store_end(session, request, hash, item, mc_body_ends_well(body));
         return request->body_len;
     }
-    client->item = item;
-    client->command = request->command;
-    client->noreply = request->noreply;
-    client->cas = request->number;
-    client->hash = hash;
-    client->done = 0;
-    receive_rest(client);
+    if (!begin_arrival(client, head, hash, item)) {
+        store_release(session->user, item);
+        session->wants_close = true;
+    }
     return 0;
 }
 
@@ -230,7 +248,7 @@ static size_t batch_run(struct batch *batch, struct client *client, struct sessi
         else
             command_run(session, request, batch->hashes[i]);
         if (session->wants_close || client->conn.dying || client->swallowed != 0 ||
-            client->item != NULL)
+            client->arrival != NULL)
             break;
     }
     return used;
@@ -261,7 +279,7 @@ static size_t client_input(struct conn *conn, struct str in)
             break;
         batch_prefetch(&batch, store);
         used += batch_run(&batch, client, &session, rest);
-        if (session.wants_close || conn->dying || client->item != NULL ||
+        if (session.wants_close || conn->dying || client->arrival != NULL ||
             conn->out.len > UNREAD_MAX)
             break;
         commands += batch.count;
@@ -294,8 +312,9 @@ static void client_closed(struct conn *conn)
     struct client *client = container_of(conn, struct client, conn);
 
     count_bytes(client);
-    if (client->item != NULL)
-        store_release(client->context->user, client->item);
+    if (client->arrival != NULL)
+        store_release(client->context->user, client->arrival->item);
+    free(client->arrival);
     list_remove(&client->link);
     metric_sub(&client->context->metrics.curr_connections, 1);
     free(client);

@@ -17,6 +17,7 @@ struct stats_source;
     X(cmd_set, COUNTER, "storage commands")                                                        \
     X(cmd_flush, COUNTER, "flush_all commands")                                                    \
     X(cmd_touch, COUNTER, "keys touched")                                                          \
+    X(cmd_meta, COUNTER, "me commands")                                                            \
     X(get_hits, COUNTER, "keys found by get")                                                      \
     X(get_misses, COUNTER, "keys not found by get")                                                \
     X(delete_misses, COUNTER, "deletes of what was not there")                                     \

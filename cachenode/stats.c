@@ -90,7 +90,7 @@ static void answer_commands(struct session *session, const struct numbers *n)
     stat_number(session, "cmd_set", w->cmd_set);
     stat_number(session, "cmd_flush", w->cmd_flush);
     stat_number(session, "cmd_touch", w->cmd_touch);
-    stat_number(session, "cmd_meta", 0);
+    stat_number(session, "cmd_meta", w->cmd_meta);
     stat_number(session, "get_hits", w->get_hits);
     stat_number(session, "get_misses", w->get_misses);
     stat_number(session, "get_expired", s->get_expired);

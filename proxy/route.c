@@ -46,7 +46,7 @@ bool route_request(const struct plan_input *input)
 {
     const struct mc_request *request = input->request;
 
-    if (!(request->command->traits & MC_KEYED))
+    if (!(request->command->traits & MC_KEYED) || (request->command->traits & MC_META))
         return answer_here(input);
     if (has_bad_byte(request->keys))
         return answer_unless_quiet(input, STR("CLIENT_ERROR bad command line format"));

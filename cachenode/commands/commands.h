@@ -14,8 +14,14 @@ typedef void command_handler(struct session *session, const struct mc_request *r
 
 command_handler command_get, command_gat;                          /* retrieve.c */
 command_handler command_touch, command_delete, command_add_number; /* change.c */
+command_handler command_meta_get, command_meta_delete, command_meta_arithmetic,
+    command_meta_debug; /* meta.c */
 command_handler command_flush_all, command_version, command_verbosity, command_stats, command_mn,
     command_quit; /* admin.c */
+
+/* Appends an item's value and CR LF: copied if it is small or has too many holders, else held.
+ * With the item's stripe locked. False: memory ran out. */
+bool command_append_value(struct session *session, struct item *item);
 
 /*
  * Storage commands come in two halves, for their value may still be on its way. The
@@ -24,7 +30,16 @@ command_handler command_flush_all, command_version, command_verbosity, command_s
  */
 bool command_store_begin(struct session *session, const struct mc_request *request, uint32_t hash,
                          struct item **item);
-void command_store_end(struct session *session, const struct mc_command *command, bool noreply,
-                       uint64_t cas, uint32_t hash, struct item *item, bool ends_well);
+void command_store_end(struct session *session, const struct mc_request *request, uint32_t hash,
+                       struct item *item, bool ends_well);
+
+/* Counts what became of a storage command that compares a CAS. */
+void command_count_cas(struct worker_metrics *metrics, enum store_result result);
+
+/* The part of these halves that is ms's. */
+void command_meta_store_reserve(const struct mc_request *request, struct item_traits *traits,
+                                const struct store *store);
+void command_meta_store_end(struct session *session, const struct mc_request *request,
+                            uint32_t hash, struct item *item);
 
 #endif

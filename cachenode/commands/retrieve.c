@@ -4,8 +4,7 @@
 /* Keys looked up together: their cache lines are fetched side by side. */
 enum { KEY_BATCH = 32 };
 
-/* Appends the value and its end: copied if it is small or has too many holders, else held. */
-static bool append_value(struct session *session, struct item *item)
+bool command_append_value(struct session *session, struct item *item)
 {
     size_t done = 0, len;
     char *piece;
@@ -43,7 +42,7 @@ static bool append_item(struct session *session, struct item *item, const uint64
         out[len++] = '\n';
     }
     chain_commit(session->out, len);
-    return is_small || append_value(session, item);
+    return is_small || command_append_value(session, item);
 }
 
 static bool answer_key(struct session *session, struct str key, uint32_t hash, bool with_cas,

@@ -1,31 +1,25 @@
-/* set add replace append prepend cas */
+/* set add replace append prepend cas, and what ms has in common with them */
 #include "cachenode/commands/commands.h"
 
-static enum store_mode mode_of(const struct mc_command *command)
-{
-    switch ((enum mc_command_id)command->id) {
-    case MC_ADD:
-        return STORE_ADD;
-    case MC_REPLACE:
-        return STORE_REPLACE;
-    case MC_APPEND:
-        return STORE_APPEND;
-    case MC_PREPEND:
-        return STORE_PREPEND;
-    case MC_CAS:
-        return STORE_CAS;
-    default:
-        return STORE_SET;
-    }
-}
+static const struct store_terms terms_of[MC_COMMAND_COUNT] = {
+    [MC_SET] = {.mode = STORE_SET},         [MC_ADD] = {.mode = STORE_ADD},
+    [MC_REPLACE] = {.mode = STORE_REPLACE}, [MC_APPEND] = {.mode = STORE_APPEND},
+    [MC_PREPEND] = {.mode = STORE_PREPEND}, [MC_CAS] = {.mode = STORE_SET, .compares = true},
+};
 
 bool command_store_begin(struct session *session, const struct mc_request *request, uint32_t hash,
                          struct item **item)
 {
-    uint32_t expires_at = store_expiry(session->user->store, request->exptime);
-    enum store_room room = store_reserve(session->user, request->keys, request->flags, expires_at,
-                                         (uint32_t)(request->body_len - 2), item);
+    struct store *store = session->user->store;
+    struct item_traits traits = {.flags = request->flags};
+    enum store_room room;
 
+    if (request->command->id == MC_MS)
+        command_meta_store_reserve(request, &traits, store);
+    else
+        traits.expires_at = store_expiry(store, request->exptime);
+    room = store_reserve(session->user, request->keys, &traits, (uint32_t)(request->body_len - 2),
+                         item);
     if (room == STORE_ROOM)
         return true;
     if (!request->noreply)
@@ -33,7 +27,7 @@ bool command_store_begin(struct session *session, const struct mc_request *reque
                                    ? STR("SERVER_ERROR object too large for cache\r\n")
                                    : STR("SERVER_ERROR out of memory storing object\r\n"));
     /* Better no value than the one that the client meant to replace. */
-    if (request->command->id == MC_SET)
+    if (request->command->id == MC_SET || request->command->id == MC_MS)
         store_forget(session->user, request->keys, hash);
     return false;
 }
@@ -46,7 +40,7 @@ static const struct str answers[] = {
     [STORE_OUT_OF_MEMORY] = {"SERVER_ERROR out of memory storing object\r\n", 43},
 };
 
-static void count_cas(struct worker_metrics *metrics, enum store_result result)
+void command_count_cas(struct worker_metrics *metrics, enum store_result result)
 {
     if (result == STORE_STORED)
         metric_add(&metrics->cas_hits, 1);
@@ -56,20 +50,30 @@ static void count_cas(struct worker_metrics *metrics, enum store_result result)
         metric_add(&metrics->cas_misses, 1);
 }
 
-void command_store_end(struct session *session, const struct mc_command *command, bool noreply,
-                       uint64_t cas, uint32_t hash, struct item *item, bool ends_well)
+static void store_classic(struct session *session, const struct mc_request *request, uint32_t hash,
+                          struct item *item)
 {
+    struct store_terms terms = terms_of[request->command->id];
     enum store_result result;
 
+    terms.cas = request->number;
+    result = store_put(session->user, item, hash, &terms, NULL);
+    if (terms.compares)
+        command_count_cas(session->metrics, result);
+    if (!request->noreply)
+        session_reply(session, answers[result]);
+}
+
+void command_store_end(struct session *session, const struct mc_request *request, uint32_t hash,
+                       struct item *item, bool ends_well)
+{
     metric_add(&session->metrics->cmd_set, 1);
     if (!ends_well) {
         store_release(session->user, item);
         session_reply(session, STR("CLIENT_ERROR bad data chunk\r\n"));
-        return;
+    } else if (request->command->id == MC_MS) {
+        command_meta_store_end(session, request, hash, item);
+    } else {
+        store_classic(session, request, hash, item);
     }
-    result = store_put(session->user, item, hash, mode_of(command), cas);
-    if (command->id == MC_CAS)
-        count_cas(session->metrics, result);
-    if (!noreply)
-        session_reply(session, answers[result]);
 }

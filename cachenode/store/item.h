@@ -1,7 +1,7 @@
 /*
- * An item: a header of 24 bytes, the key, client flags if they are not zero, and the
- * value, in one chunk. Instead of a value too large for that stand the ids of the
- * pieces that hold it: chunks that begin with a struct piece.
+ * An item: a header of 24 bytes, the key, client flags if they are not zero, a CAS if a
+ * client chose it, and the value, in one chunk. Instead of a value too large for that stand the ids
+ * of the pieces that hold it: chunks that begin with a struct piece.
  *
  * A linked item's key and value never change while anybody else holds it. `cas`,
  * `expires_at`, `used` and `score` change under the lock of the key's stripe; refs
@@ -39,11 +39,13 @@ _Static_assert(sizeof(struct item) == 24, "each byte of it is paid a million tim
 enum item_use {
     ITEM_FETCHED = 1,
     ITEM_ACTIVE = 2,
-    ITEM_STALE = 4,      /* invalidated, and still served, by the meta commands */
-    ITEM_TOKEN_SENT = 8, /* somebody was told to renew it */
-    ITEM_LINKED = 16,    /* it is in the index */
-    ITEM_SEGMENT_SHIFT = 5,
-    ITEM_SECOND_SHIFT = 7
+    ITEM_STALE = 4,       /* invalidated, and still served, by the meta commands */
+    ITEM_TOKEN_SENT = 8,  /* somebody was told to renew it */
+    ITEM_LINKED = 16,     /* it is in the index */
+    ITEM_BINARY_KEY = 32, /* its key came in base64 */
+    ITEM_OWN_CAS = 64,    /* a client chose its CAS */
+    ITEM_SEGMENT_SHIFT = 7,
+    ITEM_SECOND_SHIFT = 9
 };
 
 /* What `used` says of a chunk that is a piece of a value; it is never said of an item. */
@@ -68,13 +70,7 @@ static inline void item_set_used(struct item *item, uint32_t used)
     __atomic_store_n(&item->used, used, __ATOMIC_RELAXED);
 }
 
-/* Of the last 388 days. */
-static inline uint32_t item_used_at(const struct item *item)
-{
-    return item_peek(item) >> ITEM_SECOND_SHIFT;
-}
-
-/* Seconds since the last use. */
+/* Seconds since the last use, if that is within the last 97 days. */
 static inline uint32_t item_idle_s(uint32_t used, uint32_t now)
 {
     return (now - (used >> ITEM_SECOND_SHIFT)) & (UINT32_MAX >> ITEM_SECOND_SHIFT);
@@ -128,7 +124,8 @@ static inline uint32_t item_flags(const struct item *item)
 /* The value of an item that is not chunked. */
 static inline char *item_value(struct item *item)
 {
-    return item->data + item->key_len + (item->has_flags ? sizeof(uint32_t) : 0);
+    return item->data + item->key_len + (item->has_flags ? sizeof(uint32_t) : 0) +
+           (item_is(item, ITEM_OWN_CAS) ? sizeof(uint64_t) : 0);
 }
 
 /* What memcached would say an item of this shape takes; limits and statistics are in it. */

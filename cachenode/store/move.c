@@ -192,7 +192,8 @@ static bool has_free_page(struct store *store, unsigned class_id)
     bool has;
 
     lock_take(&class->lock);
-    has = (uint64_t)class->page_count * class->chunks_per_page > class->used + class->chunks_per_page;
+    has = (uint64_t) class->page_count * class->chunks_per_page >
+          class->used + class->chunks_per_page;
     lock_give(&class->lock);
     return has;
 }

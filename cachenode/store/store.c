@@ -256,9 +256,26 @@ void item_free(struct store_user *user, struct item *item)
     chunk_free(user, item);
 }
 
+/* Where a CAS stands that a client chose. */
+static const char *own_cas_of(const struct item *item)
+{
+    return item->data + item->key_len + (item->has_flags ? sizeof(uint32_t) : 0);
+}
+
 uint64_t store_item_cas(const struct store_user *user, const struct item *item)
 {
-    return user->store->options.use_cas ? item->cas : 0;
+    uint64_t cas = item->cas;
+
+    if (!user->store->options.use_cas)
+        return 0;
+    if (item_is(item, ITEM_OWN_CAS))
+        memcpy(&cas, own_cas_of(item), sizeof(cas));
+    return cas;
+}
+
+unsigned store_item_class(const struct store_user *user, const struct item *item)
+{
+    return item_class(user->store, item);
 }
 
 bool store_can_hold(const struct item *item)
@@ -413,26 +430,39 @@ static struct lock *lock_stripe(struct store *store, uint32_t hash)
     return stripe;
 }
 
-struct item *store_get(struct store_user *user, struct str key, uint32_t hash,
-                       const uint32_t *expires_at)
+struct item *store_find(struct store_user *user, struct str key, uint32_t hash)
 {
     struct lock *stripe = lock_stripe(user->store, hash);
     struct item *item = find_live(user, key, hash);
-    struct store_class_metrics *metrics;
 
-    if (item == NULL) {
+    if (item == NULL)
         lock_give(stripe);
-        return NULL;
-    }
-    metrics = &user->classes[item_class(user->store, item)];
-    if (expires_at != NULL) {
-        __atomic_store_n(&item->expires_at, *expires_at, __ATOMIC_RELAXED);
+    return item;
+}
+
+void store_use(struct store_user *user, struct item *item, bool is_touch)
+{
+    struct store_class_metrics *metrics = &user->classes[item_class(user->store, item)];
+
+    if (is_touch) {
         metric_add(&metrics->touch_hits, 1);
     } else {
         metric_add(&metrics->get_hits, 1);
         metric_add(&metrics->hits_to_hot + item_segment(item), 1);
     }
     mark_used(user, item);
+}
+
+struct item *store_get(struct store_user *user, struct str key, uint32_t hash,
+                       const uint32_t *expires_at)
+{
+    struct item *item = store_find(user, key, hash);
+
+    if (item == NULL)
+        return NULL;
+    if (expires_at != NULL)
+        store_set_expiry(item, *expires_at);
+    store_use(user, item, expires_at != NULL);
     return item;
 }
 
@@ -461,30 +491,40 @@ static bool take_pieces(struct store_user *user, struct item *item)
     return true;
 }
 
-/* Fills in the head of a fresh item. Samplers may be peeking at it. */
-static void item_init(const struct store *store, struct item *item, struct str key, uint32_t flags,
-                      uint32_t expires_at, uint32_t value_len, bool is_chunked)
+/* Fills in the header and all that stands before the value. Samplers may be peeking at it. */
+static void item_init(const struct store *store, struct item *item, struct str key,
+                      const struct item_traits *traits, uint32_t value_len, bool is_chunked)
 {
-    item_set_used(item, store_now(store) << ITEM_SECOND_SHIFT);
-    __atomic_store_n(&item->expires_at, expires_at, __ATOMIC_RELAXED);
+    uint32_t marks =
+        (traits->own_cas != 0 ? ITEM_OWN_CAS : 0) | (traits->has_binary_key ? ITEM_BINARY_KEY : 0);
+    char *p = item->data + key.len;
+
+    item_set_used(item, store_now(store) << ITEM_SECOND_SHIFT | marks);
+    __atomic_store_n(&item->expires_at, traits->expires_at, __ATOMIC_RELAXED);
     __atomic_store_n(&item->score, store_clock(store), __ATOMIC_RELAXED);
     item->cas = 0;
     item->value_len = value_len & ((1u << 30) - 1);
-    item->has_flags = flags != 0;
+    item->has_flags = traits->flags != 0;
     item->is_chunked = is_chunked;
     item->refs = 1;
     item->key_len = (uint8_t)key.len;
     memcpy(item->data, key.data, key.len);
-    if (item->has_flags)
-        memcpy(item->data + key.len, &flags, sizeof(flags));
+    if (traits->flags != 0) {
+        memcpy(p, &traits->flags, sizeof(traits->flags));
+        p += sizeof(traits->flags);
+    }
+    if (traits->own_cas != 0)
+        memcpy(p, &traits->own_cas, sizeof(traits->own_cas));
 }
 
-enum store_room store_reserve(struct store_user *user, struct str key, uint32_t flags,
-                              uint32_t expires_at, uint32_t value_len, struct item **made)
+enum store_room store_reserve(struct store_user *user, struct str key,
+                              const struct item_traits *traits, uint32_t value_len,
+                              struct item **made)
 {
     struct store *store = user->store;
-    bool has_flags = flags != 0;
-    size_t head = sizeof(struct item) + key.len + (has_flags ? sizeof(flags) : 0);
+    bool has_flags = traits->flags != 0;
+    size_t head = sizeof(struct item) + key.len + (has_flags ? sizeof(traits->flags) : 0) +
+                  (traits->own_cas != 0 ? sizeof(traits->own_cas) : 0);
     bool is_chunked = head + value_len > store->slab.chunk_max;
     size_t size = head + value_len;
     struct item *item;
@@ -502,7 +542,7 @@ enum store_room store_reserve(struct store_user *user, struct str key, uint32_t 
         metric_add(&user->metrics.store_no_memory, 1);
         return STORE_NO_MEMORY;
     }
-    item_init(store, item, key, flags, expires_at, value_len, is_chunked);
+    item_init(store, item, key, traits, value_len, is_chunked);
     if (is_chunked && !take_pieces(user, item)) {
         store_release(user, item);
         metric_add(&user->metrics.store_no_memory, 1);
@@ -525,7 +565,7 @@ static enum segment first_segment(const struct store *store, const struct item *
 }
 
 /* With the stripe locked: makes `item` the one under its key, in the place of `old` if
- * there is one. The caller's hold becomes that of being linked. */
+ * there is one. The caller's hold becomes that of being linked; false: he keeps it. */
 static bool link_item(struct store_user *user, struct item *item, uint32_t hash, struct item *old)
 {
     struct store *store = user->store;
@@ -538,7 +578,6 @@ static bool link_item(struct store_user *user, struct item *item, uint32_t hash,
         hash_table_replace(&store->table, old, item, hash);
         item_leave(user, old);
     } else if (!hash_table_add(&store->table, item, hash)) {
-        store_release(user, item);
         return false;
     }
     item_set_used(item, item_peek(item) | ITEM_LINKED |
@@ -564,94 +603,153 @@ static void copy_value(struct store_user *user, struct item *to, size_t offset, 
     }
 }
 
-/*
- * append and prepend: the joined item is made without the stripe, then put if the old one
- * is still there, unchanged; else it all begins again with the new one.
- */
-static enum store_result join(struct store_user *user, struct item *piece, uint32_t hash,
-                              bool is_append)
+/* Everything that a new version of an item takes over from it. */
+static struct item_traits traits_of(const struct store_user *user, const struct item *item)
 {
-    struct store *store = user->store;
-
-    for (;;) {
-        struct str key = item_key(piece);
-        struct lock *stripe = lock_stripe(store, hash);
-        struct item *old = find_live(user, key, hash), *joined, *now;
-        bool is_held = old != NULL && store_hold(user, old);
-        enum store_result result = STORE_STORED;
-
-        lock_give(stripe);
-        if (!is_held)
-            return old == NULL ? STORE_NOT_STORED : STORE_OUT_OF_MEMORY;
-        if (store_reserve(user, key, item_flags(old), old->expires_at,
-                          old->value_len + piece->value_len, &joined) != STORE_ROOM) {
-            store_release(user, old);
-            return STORE_NOT_STORED;
-        }
-        copy_value(user, joined, is_append ? 0 : piece->value_len, old);
-        copy_value(user, joined, is_append ? old->value_len : 0, piece);
-        lock_take(stripe);
-        now = find_live(user, key, hash);
-        if (now == old && now->cas == old->cas)
-            result = link_item(user, joined, hash, now) ? STORE_STORED : STORE_OUT_OF_MEMORY;
-        lock_give(stripe);
-        store_release(user, old);
-        if (now == old)
-            return result;
-        store_release(user, joined);
-    }
+    return (struct item_traits){.flags = item_flags(item),
+                                .expires_at = item->expires_at,
+                                .own_cas =
+                                    item_is(item, ITEM_OWN_CAS) ? store_item_cas(user, item) : 0,
+                                .has_binary_key = item_is(item, ITEM_BINARY_KEY)};
 }
 
-static enum store_result may_put(struct store_user *user, struct item *old, enum store_mode mode,
-                                 uint64_t cas)
+/* Whether the terms allow to put something in the place of `old`; NULL: there is nothing. */
+static enum store_result may_put(struct store_user *user, struct item *old,
+                                 const struct store_terms *terms)
 {
-    switch (mode) {
-    case STORE_ADD:
+    uint64_t cas;
+
+    if (terms->mode == STORE_ADD) {
         if (old != NULL)
             mark_used(user, old);
         return old == NULL ? STORE_STORED : STORE_NOT_STORED;
-    case STORE_REPLACE:
-        return old != NULL ? STORE_STORED : STORE_NOT_STORED;
-    case STORE_CAS:
+    }
+    if (terms->compares) {
         if (old == NULL)
             return STORE_NOT_FOUND;
-        return user->store->options.use_cas && old->cas == cas ? STORE_STORED : STORE_EXISTS;
-    case STORE_SET:
-    case STORE_APPEND:
-    case STORE_PREPEND:
-        break;
+        cas = store_item_cas(user, old);
+        if (cas != terms->cas || cas == 0)
+            return terms->takes_older && terms->cas < cas ? STORE_STORED : STORE_EXISTS;
     }
+    return old != NULL || terms->mode == STORE_SET || terms->vivifies ? STORE_STORED
+                                                                      : STORE_NOT_STORED;
+}
+
+/* Links the item on terms that are checked. */
+static enum store_result put_checked(struct store_user *user, struct item *item, uint32_t hash,
+                                     struct item *old, const struct store_terms *terms,
+                                     struct store_outcome *outcome)
+{
+    if (old != NULL && terms->takes_older && terms->compares &&
+        terms->cas != store_item_cas(user, old)) {
+        store_set_expiry(item, old->expires_at);
+        item_set(item, ITEM_STALE, true);
+    }
+    if (!link_item(user, item, hash, old))
+        return STORE_OUT_OF_MEMORY;
+    if (outcome != NULL)
+        *outcome = (struct store_outcome){store_item_cas(user, item), item->value_len};
     return STORE_STORED;
 }
 
-enum store_result store_put(struct store_user *user, struct item *item, uint32_t hash,
-                            enum store_mode mode, uint64_t cas)
+/* Makes what `old` and `piece` are together; NULL when there is no memory for it. */
+static struct item *join(struct store_user *user, struct item *old, struct item *piece,
+                         bool is_append)
 {
+    struct item_traits traits = traits_of(user, old);
+    struct item *joined;
+
+    traits.own_cas = item_is(piece, ITEM_OWN_CAS) ? store_item_cas(user, piece) : 0;
+    if (store_reserve(user, item_key(old), &traits, old->value_len + piece->value_len, &joined) !=
+        STORE_ROOM)
+        return NULL;
+    copy_value(user, joined, is_append ? 0 : piece->value_len, old);
+    copy_value(user, joined, is_append ? old->value_len : 0, piece);
+    return joined;
+}
+
+/*
+ * append and prepend: the joined item is made without the stripe, then put if the old one
+ * is still there, unchanged; else it all begins again with the new one. What is to be
+ * joined is put itself if there is nothing to join it to; then *item is NULL.
+ */
+static enum store_result put_joined(struct store_user *user, struct item **item, uint32_t hash,
+                                    const struct store_terms *terms, struct store_outcome *outcome)
+{
+    struct lock *stripe = hash_table_stripe(&user->store->table, hash);
+    struct item *piece = *item;
+
+    for (;;) {
+        struct item *old, *joined, *now;
+        enum store_result result;
+        uint64_t cas;
+
+        lock_take(stripe);
+        old = find_live(user, item_key(piece), hash);
+        result = may_put(user, old, terms);
+        if (result == STORE_STORED && old == NULL) {
+            result = put_checked(user, piece, hash, NULL, terms, outcome);
+            *item = result == STORE_STORED ? NULL : piece;
+        } else if (result == STORE_STORED && !store_hold(user, old)) {
+            result = STORE_OUT_OF_MEMORY;
+        }
+        cas = old != NULL ? old->cas : 0;
+        lock_give(stripe);
+        if (result != STORE_STORED || old == NULL)
+            return result;
+
+        joined = join(user, old, piece, terms->mode == STORE_APPEND);
+        if (joined == NULL) {
+            store_release(user, old);
+            return STORE_NOT_STORED;
+        }
+        lock_take(stripe);
+        now = find_live(user, item_key(piece), hash);
+        if (now == old && now->cas == cas)
+            result = put_checked(user, joined, hash, now, terms, outcome);
+        else
+            now = NULL;
+        lock_give(stripe);
+        store_release(user, old);
+        if (now == NULL || result != STORE_STORED)
+            store_release(user, joined);
+        if (now != NULL)
+            return result;
+    }
+}
+
+/* set, add, replace, with a CAS or without. Put, *item is NULL. */
+static enum store_result put_alone(struct store_user *user, struct item **item, uint32_t hash,
+                                   const struct store_terms *terms, struct store_outcome *outcome)
+{
+    struct lock *stripe = lock_stripe(user->store, hash);
+    struct item *old = find_live(user, item_key(*item), hash);
+    enum store_result result = may_put(user, old, terms);
+
+    if (result == STORE_STORED)
+        result = put_checked(user, *item, hash, old, terms, outcome);
+    if (result == STORE_STORED)
+        *item = NULL;
+    lock_give(stripe);
+    return result;
+}
+
+enum store_result store_put(struct store_user *user, struct item *item, uint32_t hash,
+                            const struct store_terms *terms, struct store_outcome *outcome)
+{
+    bool joins = terms->mode == STORE_APPEND || terms->mode == STORE_PREPEND;
     struct store_class_metrics *metrics = &user->classes[item_class(user->store, item)];
     enum store_result result;
-    struct lock *stripe;
-    struct item *old;
 
     metric_add(&metrics->cmd_set, 1);
-    if (mode == STORE_APPEND || mode == STORE_PREPEND) {
-        result = join(user, item, hash, mode == STORE_APPEND);
-        store_release(user, item);
-        return result;
-    }
-    stripe = lock_stripe(user->store, hash);
-    old = find_live(user, item_key(item), hash);
-    result = may_put(user, old, mode, cas);
-    if (result == STORE_STORED) {
-        if (!link_item(user, item, hash, old))
-            result = STORE_OUT_OF_MEMORY;
-    } else {
-        store_release(user, item);
-    }
-    lock_give(stripe);
-    if (mode == STORE_CAS && result == STORE_STORED)
+    result = joins ? put_joined(user, &item, hash, terms, outcome)
+                   : put_alone(user, &item, hash, terms, outcome);
+    if (terms->compares && result == STORE_STORED)
         metric_add(&metrics->cas_hits, 1);
-    if (mode == STORE_CAS && result == STORE_EXISTS)
+    if (terms->compares && result == STORE_EXISTS)
         metric_add(&metrics->cas_badval, 1);
+    if (item != NULL)
+        store_release(user, item);
     return result;
 }
 
@@ -659,15 +757,13 @@ enum store_result store_put(struct store_user *user, struct item *item, uint32_t
 
 enum store_result store_delete(struct store_user *user, struct str key, uint32_t hash)
 {
-    struct lock *stripe = lock_stripe(user->store, hash);
-    struct item *item = find_live(user, key, hash);
+    struct item *item = store_find(user, key, hash);
 
-    if (item != NULL) {
-        metric_add(&user->classes[item_class(user->store, item)].delete_hits, 1);
-        item_unlink(user, item, hash);
-    }
-    lock_give(stripe);
-    return item != NULL ? STORE_STORED : STORE_NOT_FOUND;
+    if (item == NULL)
+        return STORE_NOT_FOUND;
+    store_remove(user, item, hash);
+    store_get_end(user, hash);
+    return STORE_STORED;
 }
 
 void store_forget(struct store_user *user, struct str key, uint32_t hash)
@@ -709,53 +805,124 @@ static bool value_number(struct item *item, uint64_t *number)
     return number_parse_u64((struct str){text.data, end}, number);
 }
 
-/* In place when it fits and nobody else reads it; else in an item of its own. */
-static enum store_result write_number(struct store_user *user, struct item *item, uint32_t hash,
-                                      uint64_t number)
+/* Puts another version in the place of *item, which is found. False: there was no memory. */
+static bool replace_item(struct store_user *user, struct item **item, uint32_t hash,
+                         const struct item_traits *traits, struct str value)
 {
-    char digits[NUMBER_TEXT_MAX];
-    size_t len = number_format(digits, number);
     struct item *made;
 
-    if (len <= item->value_len && __atomic_load_n(&item->refs, __ATOMIC_ACQUIRE) == 1) {
+    if (store_reserve(user, item_key(*item), traits, (uint32_t)value.len, &made) != STORE_ROOM)
+        return false;
+    memcpy(item_value(made), value.data, value.len);
+    if (!link_item(user, made, hash, *item)) {
+        store_release(user, made);
+        return false;
+    }
+    *item = made;
+    return true;
+}
+
+/* In place when it fits and nobody else reads it; else in an item of its own. */
+static bool write_number(struct store_user *user, struct item **place, uint32_t hash,
+                         uint64_t number, uint64_t own_cas)
+{
+    struct item *item = *place;
+    struct item_traits traits = traits_of(user, item);
+    char digits[NUMBER_TEXT_MAX];
+    size_t len = number_format(digits, number);
+
+    if (own_cas == 0 && traits.own_cas == 0 && len <= item->value_len &&
+        __atomic_load_n(&item->refs, __ATOMIC_ACQUIRE) == 1) {
         memcpy(item_value(item), digits, len);
         memset(item_value(item) + len, ' ', item->value_len - len);
         item->cas = next_cas(user->store);
         mark_used(user, item);
-        return STORE_STORED;
+        return true;
     }
-    if (store_reserve(user, item_key(item), item_flags(item), item->expires_at, (uint32_t)len,
-                      &made) != STORE_ROOM)
+    traits.own_cas = own_cas;
+    return replace_item(user, place, hash, &traits, (struct str){digits, len});
+}
+
+enum store_result store_add_to(struct store_user *user, struct item **place, uint32_t hash,
+                               uint64_t delta, bool is_decrement, uint64_t own_cas, uint64_t *value)
+{
+    struct item *item = *place;
+    struct store_class_metrics *metrics = &user->classes[item_class(user->store, item)];
+    uint64_t number;
+
+    if (item->is_chunked || !value_number(item, &number))
+        return STORE_NOT_A_NUMBER;
+    if (is_decrement)
+        number = number < delta ? 0 : number - delta;
+    else
+        number += delta;
+    if (!write_number(user, place, hash, number, own_cas))
         return STORE_OUT_OF_MEMORY;
-    memcpy(item_value(made), digits, len);
-    return link_item(user, made, hash, item) ? STORE_STORED : STORE_OUT_OF_MEMORY;
+    metric_add(is_decrement ? &metrics->decr_hits : &metrics->incr_hits, 1);
+    *value = number;
+    return STORE_STORED;
 }
 
 enum store_result store_add_number(struct store_user *user, struct str key, uint32_t hash,
                                    uint64_t delta, bool is_decrement, uint64_t *value)
 {
-    struct lock *stripe = lock_stripe(user->store, hash);
-    struct item *item = find_live(user, key, hash);
-    enum store_result result = STORE_NOT_FOUND;
-    struct store_class_metrics *metrics;
-    uint64_t number;
+    struct item *item = store_find(user, key, hash);
+    enum store_result result;
 
     if (item == NULL)
-        goto out;
-    metrics = &user->classes[item_class(user->store, item)];
-    result = STORE_NOT_A_NUMBER;
-    if (item->is_chunked || !value_number(item, &number))
-        goto out;
-    if (is_decrement)
-        number = number < delta ? 0 : number - delta;
-    else
-        number += delta;
-    result = write_number(user, item, hash, number);
-    if (result == STORE_STORED) {
-        metric_add(is_decrement ? &metrics->decr_hits : &metrics->incr_hits, 1);
-        *value = number;
-    }
-out:
-    lock_give(stripe);
+        return STORE_NOT_FOUND;
+    result = store_add_to(user, &item, hash, delta, is_decrement, 0, value);
+    store_get_end(user, hash);
     return result;
+}
+
+/* A copy with another CAS; what is found and its value stay as they are meanwhile. */
+static bool copy_with_cas(struct store_user *user, struct item **place, uint32_t hash,
+                          uint64_t own_cas)
+{
+    struct item *item = *place, *made;
+    struct item_traits traits = traits_of(user, item);
+    uint32_t marks = item_peek(item);
+
+    traits.own_cas = own_cas;
+    if (store_reserve(user, item_key(item), &traits, item->value_len, &made) != STORE_ROOM)
+        return false;
+    copy_value(user, made, 0, item);
+    item_set_used(made, item_peek(made) |
+                            (marks & (ITEM_FETCHED | ITEM_ACTIVE | ITEM_STALE | ITEM_TOKEN_SENT)));
+    if (!link_item(user, made, hash, item)) {
+        store_release(user, made);
+        return false;
+    }
+    *place = made;
+    return true;
+}
+
+bool store_renew(struct store_user *user, struct item **place, uint32_t hash, uint64_t own_cas)
+{
+    if (own_cas != 0 || item_is(*place, ITEM_OWN_CAS))
+        return copy_with_cas(user, place, hash, own_cas);
+    (*place)->cas = next_cas(user->store);
+    return true;
+}
+
+bool store_empty(struct store_user *user, struct item **place, uint32_t hash, uint64_t own_cas)
+{
+    struct item *item = *place;
+    uint32_t marks = item_peek(item);
+    struct item_traits traits = traits_of(user, item);
+
+    traits.flags = 0;
+    /* To keep a CAS through the making of another item is to choose it. */
+    traits.own_cas = own_cas != 0 ? own_cas : store_item_cas(user, item);
+    if (!replace_item(user, place, hash, &traits, STR("")))
+        return false;
+    item_set_used(*place, item_peek(*place) | (marks & (ITEM_STALE | ITEM_TOKEN_SENT)));
+    return true;
+}
+
+void store_remove(struct store_user *user, struct item *item, uint32_t hash)
+{
+    metric_add(&user->classes[item_class(user->store, item)].delete_hits, 1);
+    item_unlink(user, item, hash);
 }

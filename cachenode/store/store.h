@@ -158,6 +158,22 @@ struct item *store_get(struct store_user *user, struct str key, uint32_t hash,
                        const uint32_t *expires_at);
 void store_get_end(struct store_user *user, uint32_t hash);
 
+/*
+ * The same without marking or counting anything, for who has more to do than to read: until
+ * store_get_end he may call store_use, store_renew, store_add_to, store_empty, store_remove,
+ * store_set_expiry and item_set.
+ */
+struct item *store_find(struct store_user *user, struct str key, uint32_t hash);
+
+/* Samplers may be looking. */
+static inline void store_set_expiry(struct item *item, uint32_t expires_at)
+{
+    __atomic_store_n(&item->expires_at, expires_at, __ATOMIC_RELAXED);
+}
+
+/* Counts a use of an item that is found; a touch or a get. */
+void store_use(struct store_user *user, struct item *item, bool is_touch);
+
 /* Takes a hold, unless the item has too many: false. */
 bool store_hold(struct store_user *user, struct item *item);
 void store_release(struct store_user *user, struct item *item); /* may free it; any thread */
@@ -168,20 +184,42 @@ enum store_room {
     STORE_NO_MEMORY  /* nothing could be evicted, or evictions are off */
 };
 
+/* What an item has besides key and value. */
+struct item_traits {
+    uint32_t flags, expires_at;
+    uint64_t own_cas; /* the CAS to tell clients; 0: the next number */
+    bool has_binary_key;
+};
+
 /*
  * Makes room for an item with a value of `value_len` bytes, to be filled in by the caller
  * and given to store_put or store_release. Not found by anyone yet.
  */
-enum store_room store_reserve(struct store_user *user, struct str key, uint32_t flags,
-                              uint32_t expires_at, uint32_t value_len, struct item **item);
+enum store_room store_reserve(struct store_user *user, struct str key,
+                              const struct item_traits *traits, uint32_t value_len,
+                              struct item **item);
 
 enum store_mode {
     STORE_SET,
     STORE_ADD,
     STORE_REPLACE,
     STORE_APPEND, /* the value is added to the old one; flags and expiry stay the old ones */
-    STORE_PREPEND,
-    STORE_CAS
+    STORE_PREPEND
+};
+
+/* On which terms an item is put. */
+struct store_terms {
+    enum store_mode mode;
+    bool compares; /* the item must be there and have this CAS; of no meaning to STORE_ADD */
+    uint64_t cas;
+    bool takes_older; /* a lower CAS will do: the item is then stale, and keeps its expiry */
+    bool vivifies;    /* STORE_APPEND, STORE_PREPEND: if there is no item, this one is put */
+};
+
+/* What became of it, for who wants to know. */
+struct store_outcome {
+    uint64_t cas; /* 0: not stored */
+    uint32_t value_len;
 };
 
 enum store_result {
@@ -193,10 +231,9 @@ enum store_result {
     STORE_NOT_A_NUMBER
 };
 
-/* Stores the item, or not, as `mode` says; lets go of it in any case. `cas` is for
- * STORE_CAS. */
+/* Stores the item, or not; lets go of it in any case. */
 enum store_result store_put(struct store_user *user, struct item *item, uint32_t hash,
-                            enum store_mode mode, uint64_t cas);
+                            const struct store_terms *terms, struct store_outcome *outcome);
 
 /* STORE_STORED: it was there and is gone. */
 enum store_result store_delete(struct store_user *user, struct str key, uint32_t hash);
@@ -211,6 +248,25 @@ enum store_result store_touch(struct store_user *user, struct str key, uint32_t 
 enum store_result store_add_number(struct store_user *user, struct str key, uint32_t hash,
                                    uint64_t delta, bool is_decrement, uint64_t *value);
 
+/*
+ * The same to an item that is found and stays so; *item may be another one afterwards. The
+ * new CAS is `own_cas`, unless that is 0.
+ */
+enum store_result store_add_to(struct store_user *user, struct item **item, uint32_t hash,
+                               uint64_t delta, bool is_decrement, uint64_t own_cas,
+                               uint64_t *value);
+
+/* Gives an item that is found a new CAS: `own_cas`, or if that is 0 the next number. False
+ * when there was no memory for that. */
+bool store_renew(struct store_user *user, struct item **item, uint32_t hash, uint64_t own_cas);
+
+/* Puts an empty one without client flags in the place of an item that is found. The CAS
+ * stays, or is `own_cas`, unless that is 0. */
+bool store_empty(struct store_user *user, struct item **item, uint32_t hash, uint64_t own_cas);
+
+/* Removes an item that is found, counted as deleted. */
+void store_remove(struct store_user *user, struct item *item, uint32_t hash);
+
 /* Everything stored before the call (delay 0) or before store_now() reaches `at` is gone
  * then. Any number of them may be waiting. */
 void store_flush(struct store *store, uint32_t at);
@@ -221,6 +277,9 @@ void store_sweep_flushed(struct store_user *user);
 
 /* The CAS to tell a client; 0 when the store does without (-C). */
 uint64_t store_item_cas(const struct store_user *user, const struct item *item);
+
+/* The slab class of its chunk. */
+unsigned store_item_class(const struct store_user *user, const struct item *item);
 
 /* Whether another hold may be taken, as a chain does that keeps the item. */
 bool store_can_hold(const struct item *item);

@@ -34,20 +34,36 @@ struct mc_command {
 /* One row per command, indexed by mc_command_id. */
 extern const struct mc_command mc_commands[MC_COMMAND_COUNT];
 
+/* What the flags of a meta command say, but for those that a classic one could say, too. */
+struct mc_meta {
+    uint64_t given; /* a bit for each letter: mc_meta_has */
+    uint64_t new_cas, delta, initial;
+    int32_t vivify_ttl, recache_ttl;
+    char mode;            /* 0: not given */
+    char key[MC_KEY_MAX]; /* where a key is that came in base64: keys points here */
+};
+
 struct mc_request {
     const struct mc_command *command; /* NULL: no such command */
     struct str keys;                  /* the one key, or all of them with the spaces between */
-    struct str rest;                  /* FIELD_REST: what stands behind the name */
-    size_t head_len;                  /* the line and its end */
+    struct str rest; /* FIELD_REST: what stands behind the name; FIELD_META: flags */
+    size_t head_len; /* the line and its end */
     size_t body_len; /* the value and its CR LF; 0: no body. With PARSE_BAD: bytes to swallow */
     uint32_t flags;
     uint32_t key_count;
-    int64_t exptime;   /* as sent, wrapped to 32 bits as memcached does */
-    uint64_t number;   /* cas of `cas`, delta of incr and decr */
-    bool noreply;      /* with PARSE_BAD: answer nothing */
-    const char *error; /* PARSE_BAD: the protocol's words, without CR LF; NULL: close without
-                          a word (a line without end, a line of HTTP) */
+    int64_t exptime;     /* as sent, wrapped to 32 bits as memcached does */
+    uint64_t number;     /* cas of `cas` and of a meta command, delta of incr and decr */
+    bool noreply;        /* with PARSE_BAD: answer nothing */
+    const char *error;   /* PARSE_BAD: the protocol's words, without CR LF; NULL: close without
+                            a word (a line without end, a line of HTTP) */
+    struct mc_meta meta; /* of a meta command; else it is not even zeroed */
 };
+
+/* Whether a meta command was given the flag. */
+static inline bool mc_meta_has(const struct mc_request *request, char letter)
+{
+    return request->meta.given >> (letter - 'A') & 1;
+}
 
 /*
  * Parses the command line at the front of `in`; the body need not be there.
@@ -55,6 +71,12 @@ struct mc_request {
  * request's head_len + body_len bytes are to be skipped.
  */
 enum parse mc_text_parse_request(struct str in, struct mc_request *request);
+
+/*
+ * The part of it for meta commands: parses what follows the name. `request` is zeroed, but
+ * for its command and head_len.
+ */
+enum parse mc_meta_parse_arguments(struct str arguments, struct mc_request *request);
 
 /* Cuts the next key off `keys`; false when none is left. */
 static inline bool mc_key_next(struct str *keys, struct str *key)

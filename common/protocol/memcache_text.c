@@ -197,7 +197,7 @@ enum parse mc_text_parse_request(struct str in, struct mc_request *request)
     const char *newline = memchr(in.data, '\n', in.len);
     struct str line, arguments, name;
 
-    *request = (struct mc_request){0};
+    memset(request, 0, offsetof(struct mc_request, meta));
     if (newline == NULL)
         return parse_unfinished(in, request);
 
@@ -212,6 +212,9 @@ enum parse mc_text_parse_request(struct str in, struct mc_request *request)
     request->command = command_find(name);
     if (request->command == NULL)
         return bad(request, is_http(line) ? NULL : "ERROR");
+
+    if (request->command->traits & MC_META)
+        return mc_meta_parse_arguments(arguments, request);
 
     struct str rest = arguments;
     for (const uint8_t *field = request->command->fields; *field != FIELD_END; field++) {
@@ -401,6 +404,7 @@ size_t mc_text_write_request(char *out, const struct mc_request *request)
             break;
         case FIELD_NOREPLY:
         case FIELD_REST:
+        case FIELD_META:
         case FIELD_END:
             break;
         }

@@ -44,7 +44,8 @@ static enum store_result put(const char *name, struct str value, enum store_mode
     struct item *item;
     size_t done = 0;
 
-    if (store_reserve(user, key, 7, 0, (uint32_t)value.len, &item) != STORE_ROOM)
+    if (store_reserve(user, key, &(struct item_traits){.flags = 7}, (uint32_t)value.len, &item) !=
+        STORE_ROOM)
         return STORE_OUT_OF_MEMORY;
     while (done < value.len) {
         char *piece;
@@ -53,7 +54,7 @@ static enum store_result put(const char *name, struct str value, enum store_mode
         memcpy(piece, value.data + done, len);
         done += len;
     }
-    return store_put(user, item, store_hash(key), mode, 0);
+    return store_put(user, item, store_hash(key), &(struct store_terms){.mode = mode}, NULL);
 }
 
 /* Whether the key has just this value. */
@@ -112,7 +113,8 @@ START_TEST(what_is_too_large_is_refused_by_memcacheds_rule)
 
     open_store(64, true);
     ck_assert_int_eq(put("foo", (struct str){big, 1048510}, STORE_SET), STORE_STORED);
-    ck_assert_int_eq(store_reserve(user, STR("foo"), 0, 0, 1048515, &item), STORE_TOO_LARGE);
+    ck_assert_int_eq(store_reserve(user, STR("foo"), &(struct item_traits){0}, 1048515, &item),
+                     STORE_TOO_LARGE);
     ck_assert_uint_eq(user->metrics.store_too_large, 1);
     close_store();
 }

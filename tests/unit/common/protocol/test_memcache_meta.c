@@ -1,0 +1,102 @@
+#include <check.h>
+#include <stdlib.h>
+
+#include "common/protocol/memcache.h"
+
+static struct mc_request parse_fine(const char *line)
+{
+    struct mc_request request;
+
+    ck_assert_int_eq(mc_text_parse_request(str_of(line), &request), PARSE_DONE);
+    ck_assert_uint_eq(request.head_len, strlen(line));
+    return request;
+}
+
+START_TEST(flags_fill_in_their_fields)
+{
+    struct mc_request request = parse_fine("ms foo 3 T-1 F7 C9 E10 D11 J12 N13 R14 MA Oabc q\r\n");
+
+    ck_assert_int_eq(request.command->id, MC_MS);
+    ck_assert(str_equal(request.keys, STR("foo")));
+    ck_assert_uint_eq(request.body_len, 5);
+    ck_assert_int_eq(request.exptime, -1);
+    ck_assert_uint_eq(request.flags, 7);
+    ck_assert_uint_eq(request.number, 9);
+    ck_assert_uint_eq(request.meta.new_cas, 10);
+    ck_assert_uint_eq(request.meta.delta, 11);
+    ck_assert_uint_eq(request.meta.initial, 12);
+    ck_assert_int_eq(request.meta.vivify_ttl, 13);
+    ck_assert_int_eq(request.meta.recache_ttl, 14);
+    ck_assert_int_eq(request.meta.mode, 'A');
+    ck_assert(mc_meta_has(&request, 'q'));
+    ck_assert(!mc_meta_has(&request, 'k'));
+}
+END_TEST
+
+START_TEST(a_key_in_base64_is_decoded)
+{
+    struct mc_request request;
+
+    ck_assert_int_eq(mc_text_parse_request(STR("mg AAEC b v\r\n"), &request), PARSE_DONE);
+    ck_assert_uint_eq(request.keys.len, 3);
+    ck_assert_mem_eq(request.keys.data, "\0\1\2", 3);
+}
+END_TEST
+
+START_TEST(the_delta_is_one_unless_told)
+{
+    ck_assert_uint_eq(parse_fine("ma foo\r\n").meta.delta, 1);
+}
+END_TEST
+
+static const struct {
+    const char *line, *error;
+    size_t swallowed;
+} wrong[] = {
+    {"mg\r\n", "CLIENT_ERROR bad command line format", 0},
+    {"mg foo v v\r\n", "CLIENT_ERROR duplicate flag", 0},
+    {"mg foo z\r\n", "CLIENT_ERROR invalid flag", 0},
+    {"mg foo 7\r\n", "CLIENT_ERROR invalid flag", 0},
+    {"mg foo !\r\n", "CLIENT_ERROR bad command line format", 0},
+    {"mg foo T\r\n", "CLIENT_ERROR bad token in command line format", 0},
+    {"mg foo Oaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", "CLIENT_ERROR opaque token too long", 0},
+    {"mg !!!! b\r\n", "CLIENT_ERROR error decoding key", 0},
+    {"mg k a b c d e f g h i j k l m n o p q r s\r\n", "CLIENT_ERROR options flags are too long",
+     0},
+    {"ma foo D-1\r\n", "CLIENT_ERROR invalid or duplicate flag", 0},
+    {"ma foo MX\r\n", "CLIENT_ERROR invalid mode for ma M token", 0},
+    {"ms foo 3 MX\r\n", "CLIENT_ERROR invalid mode for ms M token", 5},
+    {"ms foo 3 Fx\r\n", "CLIENT_ERROR bad command line format", 5},
+    {"ms foo 3 !\r\n", "CLIENT_ERROR bad command line format", 0},
+    {"ms foo -1\r\n", "CLIENT_ERROR bad command line format", 0},
+    {"ms foo 2147483646\r\n", "CLIENT_ERROR bad command line format", 0},
+};
+
+START_TEST(what_is_wrong_is_said_and_the_value_passed_over)
+{
+    struct mc_request request;
+
+    ck_assert_int_eq(mc_text_parse_request(str_of(wrong[_i].line), &request), PARSE_BAD);
+    ck_assert_str_eq(request.error, wrong[_i].error);
+    ck_assert_uint_eq(request.body_len, wrong[_i].swallowed);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("memcache_meta");
+    TCase *all = tcase_create("requests");
+
+    tcase_add_test(all, flags_fill_in_their_fields);
+    tcase_add_test(all, a_key_in_base64_is_decoded);
+    tcase_add_test(all, the_delta_is_one_unless_told);
+    tcase_add_loop_test(all, what_is_wrong_is_said_and_the_value_passed_over, 0,
+                        sizeof(wrong) / sizeof(wrong[0]));
+    suite_add_tcase(suite, all);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
