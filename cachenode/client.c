@@ -19,6 +19,8 @@ struct client {
     struct conn conn;
     struct client_context *context;
     struct list link;
+    int fd;                             /* also for who only lists the clients */
+    uint32_t last_said_s;               /* atomic; second of store_now */
     uint64_t bytes_read, bytes_written; /* of the conn's, what is counted already */
     struct arrival *arrival;            /* NULL: no value is on its way into an item */
     size_t swallowed;                   /* bytes of a value yet to be passed over */
@@ -37,6 +39,7 @@ struct arrival {
 static struct session session_of(struct client *client)
 {
     return (struct session){.out = &client->conn.out,
+                            .fd = client->fd,
                             .user = client->context->user,
                             .metrics = &client->context->metrics,
                             .source = client->context->source};
@@ -271,6 +274,7 @@ static size_t client_input(struct conn *conn, struct str in)
     size_t used = swallow(client, in.len);
     struct batch batch;
 
+    __atomic_store_n(&client->last_said_s, store_now(store), __ATOMIC_RELAXED);
     while (used < in.len) {
         struct str rest = str_skip(in, used);
 
@@ -315,7 +319,10 @@ static void client_closed(struct conn *conn)
     if (client->arrival != NULL)
         store_release(client->context->user, client->arrival->item);
     free(client->arrival);
+    lock_take(&client->context->lock);
     list_remove(&client->link);
+    lock_give(&client->context->lock);
+    client->context->gone(client->context->node);
     metric_sub(&client->context->metrics.curr_connections, 1);
     free(client);
 }
@@ -333,12 +340,48 @@ void client_accept(struct client_context *context, int fd)
     if (client == NULL) {
         log_limited(LOG_ERROR, "out of memory for a client");
         close(fd);
+        context->gone(context->node);
         return;
     }
     client->context = context;
+    client->fd = fd;
+    client->last_said_s = store_now(context->user->store);
+    lock_take(&context->lock);
     list_append(&context->clients, &client->link);
+    lock_give(&context->lock);
     metric_add(&context->metrics.curr_connections, 1);
     conn_open(&client->conn, context->loop, fd, &client_ops);
+}
+
+static uint32_t idle_of(const struct client *client)
+{
+    return store_now(client->context->user->store) -
+           __atomic_load_n(&client->last_said_s, __ATOMIC_RELAXED);
+}
+
+void client_visit_all(struct client_context *context,
+                      void (*visit)(void *arg, const struct client_info *info), void *arg)
+{
+    lock_take(&context->lock);
+    LIST_EACH (&context->clients, each, after) {
+        const struct client *client = container_of(each, struct client, link);
+
+        visit(arg, &(struct client_info){client->fd, idle_of(client)});
+    }
+    lock_give(&context->lock);
+}
+
+void client_close_idle(struct client_context *context, uint32_t limit_s)
+{
+    LIST_EACH (&context->clients, each, after) {
+        struct client *client = container_of(each, struct client, link);
+
+        if (client->arrival != NULL || client->swallowed != 0 || client->conn.kept != NULL ||
+            client->conn.out.len != 0 || idle_of(client) <= limit_s)
+            continue;
+        metric_add(&context->metrics.idle_kicks, 1);
+        conn_close(&client->conn);
+    }
 }
 
 void client_close_all(struct client_context *context)

@@ -6,6 +6,7 @@
 #define CACHENODE_CLIENT_H
 
 #include "cachenode/session.h"
+#include "common/base/lock.h"
 #include "common/net/conn.h"
 
 /* What a worker's clients share. */
@@ -15,11 +16,28 @@ struct client_context {
     struct worker_metrics metrics;
     const struct stats_source *source;
     uint32_t reqs_per_event;
+    struct lock lock; /* others read the list, for statistics */
     struct list clients;
+    /* A client is gone. */
+    void (*gone)(void *node);
+    void *node;
+};
+
+/* What others may know of a client. */
+struct client_info {
+    int fd;
+    uint32_t idle_s;
 };
 
 /* Takes over the connected socket `fd`. */
 void client_accept(struct client_context *context, int fd);
+
+/* Shows all clients to `visit`; from any thread. */
+void client_visit_all(struct client_context *context,
+                      void (*visit)(void *arg, const struct client_info *info), void *arg);
+
+/* Closes those between two commands that said nothing for longer than `limit_s`. */
+void client_close_idle(struct client_context *context, uint32_t limit_s);
 
 /* Closes all clients at once. */
 void client_close_all(struct client_context *context);

@@ -32,6 +32,10 @@ struct node {
     struct upkeep *upkeep;
     struct worker *workers;
     unsigned worker_count, next_worker;
+    uint32_t open_count; /* atomic; clients accepted and not gone */
+    bool is_paused;      /* atomic; accepting is, until one of them goes */
+    uint64_t full_since_us;
+    struct loop_post room; /* from a worker: one is gone */
     struct node_metrics metrics;
     struct stats_source source;
 };
@@ -55,18 +59,77 @@ static void reset_workers(void *arg)
 
     for (unsigned i = 0; i < node->worker_count; i++)
         metric_zero(&node->workers[i].context.metrics.cmd_get, counters);
-    metric_zero(&node->metrics.total_connections, sizeof(node->metrics) / sizeof(uint64_t));
+    metric_zero(&node->metrics.total_connections,
+                offsetof(struct node_metrics, accepting_conns) / sizeof(uint64_t));
+}
+
+struct socket_visit {
+    void (*visit)(void *arg, int fd, bool is_listening, uint32_t idle_s);
+    void *arg;
+};
+
+static void visit_client(void *arg, const struct client_info *info)
+{
+    const struct socket_visit *visit = arg;
+
+    visit->visit(visit->arg, info->fd, false, info->idle_s);
+}
+
+static void visit_sockets(void *arg,
+                          void (*visit)(void *arg, int fd, bool is_listening, uint32_t idle_s),
+                          void *visit_arg)
+{
+    struct node *node = arg;
+
+    for (unsigned i = 0; i < node->listener_count; i++)
+        visit(visit_arg, node->listeners[i].listener.fd, true, 0);
+    for (unsigned i = 0; i < node->worker_count; i++)
+        client_visit_all(&node->workers[i].context, visit_client,
+                         &(struct socket_visit){visit, visit_arg});
 }
 
 /* --- accepting --- */
 
-static uint64_t connection_count(struct node *node)
+static void resume_accepting(struct loop_post *post)
 {
-    uint64_t count = 0;
+    struct node *node = container_of(post, struct node, room);
 
-    for (unsigned i = 0; i < node->worker_count; i++)
-        count += metric_get(&node->workers[i].context.metrics.curr_connections);
-    return count;
+    metric_set(&node->metrics.accepting_conns, 1);
+    metric_add(&node->metrics.time_in_listen_disabled_us, clock_read_us() - node->full_since_us);
+    for (unsigned i = 0; i < node->listener_count; i++)
+        listener_resume(&node->listeners[i].listener);
+}
+
+static bool is_full(struct node *node)
+{
+    return __atomic_load_n(&node->open_count, __ATOMIC_SEQ_CST) >= node->settings->max_conns;
+}
+
+/* With maxconns_fast off, who is one too many waits in the backlog. */
+static void pause_accepting(struct node *node)
+{
+    metric_add(&node->metrics.listen_disabled_num, 1);
+    metric_set(&node->metrics.accepting_conns, 0);
+    node->full_since_us = clock_read_us();
+    for (unsigned i = 0; i < node->listener_count; i++)
+        listener_pause(&node->listeners[i].listener);
+    __atomic_store_n(&node->is_paused, true, __ATOMIC_SEQ_CST);
+    /* Somebody may have gone before that could be seen. */
+    if (!is_full(node) && __atomic_exchange_n(&node->is_paused, false, __ATOMIC_SEQ_CST))
+        resume_accepting(&node->room);
+}
+
+/* In a worker's thread. */
+static void client_gone(void *arg)
+{
+    struct node *node = arg;
+
+    __atomic_sub_fetch(&node->open_count, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&node->is_paused, __ATOMIC_SEQ_CST) &&
+        __atomic_exchange_n(&node->is_paused, false, __ATOMIC_SEQ_CST)) {
+        node->room.run = resume_accepting;
+        loop_post(&node->loop, &node->room);
+    }
 }
 
 static void turn_away(struct node *node, int fd)
@@ -82,14 +145,19 @@ static void node_accepted(struct listener *listener, int fd)
 {
     struct node *node = container_of(listener, struct node_listener, listener)->node;
 
-    if (connection_count(node) >= node->settings->max_conns) {
+    if (is_full(node)) {
         turn_away(node, fd);
         return;
     }
     metric_add(&node->metrics.total_connections, 1);
+    __atomic_add_fetch(&node->open_count, 1, __ATOMIC_SEQ_CST);
     node->next_worker = (node->next_worker + 1) % node->worker_count;
-    if (!worker_hand_over(&node->workers[node->next_worker], fd))
+    if (!worker_hand_over(&node->workers[node->next_worker], fd)) {
         close(fd);
+        client_gone(node);
+    }
+    if (!node->settings->maxconns_fast && is_full(node))
+        pause_accepting(node);
 }
 
 static bool listen_on(struct node *node, const struct addr *addr)
@@ -235,8 +303,7 @@ static bool start_workers(struct node *node)
         return false;
     for (unsigned i = 0; i < count; i++) {
         node->worker_count++;
-        if (!worker_start(&node->workers[i], node->store, &node->source,
-                          node->settings->reqs_per_event))
+        if (!worker_start(&node->workers[i], node->store, &node->source, client_gone))
             return false;
     }
     return true;
@@ -244,12 +311,12 @@ static bool start_workers(struct node *node)
 
 static void node_stop(struct node *node)
 {
-    for (unsigned i = 0; i < node->listener_count; i++)
-        listener_close(&node->listeners[i].listener);
-    signals_close(&node->signals);
     for (unsigned i = 0; i < node->worker_count; i++)
         worker_stop(&node->workers[i]);
     free(node->workers);
+    for (unsigned i = 0; i < node->listener_count; i++)
+        listener_close(&node->listeners[i].listener);
+    signals_close(&node->signals);
     if (node->upkeep != NULL)
         upkeep_stop(node->upkeep);
     if (node->store != NULL)
@@ -268,12 +335,12 @@ static bool node_start(struct node *node)
                                          .start_us = clock_read_us(),
                                          .node = node,
                                          .sum = sum_workers,
-                                         .reset = reset_workers};
+                                         .reset = reset_workers,
+                                         .visit_sockets = visit_sockets};
+    node->metrics.accepting_conns = 1;
     node->store = node->source.store = make_store(node->settings, &error);
-    if (node->store == NULL ||
-        !signals_open(&node->signals, &node->loop, signal_rows,
-                      sizeof(signal_rows) / sizeof(signal_rows[0]), node) ||
-        (node->upkeep = upkeep_start(node->store)) == NULL || !start_workers(node)) {
+    if (node->store == NULL || (node->upkeep = upkeep_start(node->store)) == NULL ||
+        !start_workers(node)) {
         fprintf(stderr, "cachenode: %s\n", error);
         return false;
     }
@@ -285,7 +352,10 @@ int node_run(const struct settings *settings)
     struct node *node = calloc(1, sizeof(*node));
     int status = EXIT_FAILURE;
 
-    if (node == NULL || !loop_open(&node->loop)) {
+    /* Signals first: who can reach a port may also end us. */
+    if (node == NULL || !loop_open(&node->loop) ||
+        !signals_open(&node->signals, &node->loop, signal_rows,
+                      sizeof(signal_rows) / sizeof(signal_rows[0]), node)) {
         fprintf(stderr, "cachenode: out of memory\n");
         free(node);
         return EX_OSERR;

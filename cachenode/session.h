@@ -33,6 +33,7 @@ struct stats_source;
     X(touch_misses, COUNTER, "touches of what was not there")                                      \
     X(bytes_read, COUNTER, "bytes that clients sent")                                              \
     X(bytes_written, COUNTER, "bytes sent to clients")                                             \
+    X(idle_kicks, COUNTER, "clients closed for saying nothing")                                    \
     X(conn_yields, COUNTER, "times a client had to let others go first")                           \
     X(curr_connections, GAUGE, "clients connected")
 
@@ -42,6 +43,7 @@ struct worker_metrics {
 
 struct session {
     struct chain *out;
+    int fd; /* the client's, to know him in a list */
     struct store_user *user;
     struct worker_metrics *metrics;
     const struct stats_source *source;

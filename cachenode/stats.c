@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -10,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/version.h"
+#include "common/net/addr.h"
 
 static void stat_text(struct session *session, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -109,6 +111,8 @@ static void answer_commands(struct session *session, const struct numbers *n)
     stat_number(session, "store_too_large", s->store_too_large);
     stat_number(session, "store_no_memory", s->store_no_memory);
     stat_zeroes(session, (const char *const[]){"auth_cmds", "auth_errors", NULL});
+    if (session->source->settings->idle_timeout_s != 0)
+        stat_number(session, "idle_kicks", w->idle_kicks);
     stat_number(session, "bytes_read", w->bytes_read);
     stat_number(session, "bytes_written", w->bytes_written);
 }
@@ -119,9 +123,10 @@ static void answer_memory(struct session *session, const struct numbers *n)
     const struct store_totals *s = &n->store;
 
     stat_number(session, "limit_maxbytes", s->memory_limit);
-    stat_number(session, "accepting_conns", 1);
+    stat_number(session, "accepting_conns", metric_get(&source->metrics->accepting_conns));
     stat_number(session, "listen_disabled_num", metric_get(&source->metrics->listen_disabled_num));
-    stat_number(session, "time_in_listen_disabled_us", 0);
+    stat_number(session, "time_in_listen_disabled_us",
+                metric_get(&source->metrics->time_in_listen_disabled_us));
     stat_number(session, "threads", source->settings->threads);
     stat_number(session, "conn_yields", n->workers.conn_yields);
     stat_number(session, "hash_power_level", s->hash_power);
@@ -357,6 +362,48 @@ static void answer_slabs(struct session *session)
     session_reply(session, STR("END\r\n"));
 }
 
+static void stat_address(struct session *session, int fd, const char *what,
+                         bool (*address_of)(int fd, struct addr *addr))
+{
+    struct addr addr;
+    char name[32], text[ADDR_TEXT_MAX];
+
+    if (!address_of(fd, &addr))
+        return;
+    addr_format(&addr, text);
+    snprintf(name, sizeof(name), "%d:%s", fd, what);
+    stat_text(session, name, "%s%s",
+              addr.family == AF_UNIX    ? ""
+              : addr.family == AF_INET6 ? "tcp6:"
+                                        : "tcp:",
+              text);
+}
+
+static void answer_socket(void *arg, int fd, bool is_listening, uint32_t idle_s)
+{
+    struct session *session = arg;
+    char name[48];
+
+    stat_address(session, fd, "addr", is_listening ? addr_of_socket : addr_of_peer);
+    if (!is_listening)
+        stat_address(session, fd, "listen_addr", addr_of_socket);
+    snprintf(name, sizeof(name), "%d:state", fd);
+    stat_text(session, name, "%s",
+              is_listening        ? "conn_listening"
+              : fd == session->fd ? "conn_parse_cmd"
+                                  : "conn_read");
+    snprintf(name, sizeof(name), "%d:secs_since_last_cmd", fd);
+    stat_number(session, name, idle_s);
+}
+
+static void answer_conns(struct session *session)
+{
+    const struct stats_source *source = session->source;
+
+    source->visit_sockets(source->node, answer_socket, session);
+    session_reply(session, STR("END\r\n"));
+}
+
 static void answer_reset(struct session *session)
 {
     const struct stats_source *source = session->source;
@@ -371,7 +418,7 @@ static const struct {
     void (*answer)(struct session *session);
 } families[] = {
     {{"", 0}, answer_general},    {{"settings", 8}, answer_settings}, {{"items", 5}, answer_items},
-    {{"slabs", 5}, answer_slabs}, {{"reset", 5}, answer_reset},
+    {{"slabs", 5}, answer_slabs}, {{"conns", 5}, answer_conns},       {{"reset", 5}, answer_reset},
 };
 
 bool stats_answer(struct session *session, struct str word)

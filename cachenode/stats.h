@@ -11,7 +11,9 @@
 #define NODE_METRICS(X)                                                                            \
     X(total_connections, COUNTER, "clients accepted")                                              \
     X(rejected_connections, COUNTER, "clients turned away, one too many")                          \
-    X(listen_disabled_num, COUNTER, "times that accepting paused")
+    X(listen_disabled_num, COUNTER, "times that accepting paused")                                 \
+    X(time_in_listen_disabled_us, COUNTER, "for how long it did")                                  \
+    X(accepting_conns, GAUGE, "1, or 0 while it is paused")
 
 struct node_metrics {
     NODE_METRICS(METRIC_FIELD)
@@ -27,6 +29,10 @@ struct stats_source {
     /* Adds up all workers' metrics; zeroes their counters. */
     void (*sum)(void *node, struct worker_metrics *sum);
     void (*reset)(void *node);
+    /* Shows all listening sockets and clients. */
+    void (*visit_sockets)(void *node,
+                          void (*visit)(void *arg, int fd, bool is_listening, uint32_t idle_s),
+                          void *arg);
 };
 
 /* Answers `stats` or `stats WORD`; false when it does not know the word. */

@@ -1,7 +1,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cachenode/locks.h"
+#include "cachenode/stats.h"
 #include "cachenode/worker.h"
+
+enum { SECOND_US = 1000000 };
 
 /* An accepted socket on its way to its worker. */
 struct handover {
@@ -40,17 +44,31 @@ static void *worker_run(void *arg)
     return NULL;
 }
 
-bool worker_start(struct worker *worker, struct store *store, const struct stats_source *source,
-                  uint32_t reqs_per_event)
+static void look_for_idle(struct loop_timer *timer)
 {
-    *worker = (struct worker){0};
+    struct worker *worker = container_of(timer, struct worker, idle_timer);
+
+    client_close_idle(&worker->context, worker->idle_timeout_s);
+    loop_timer_set(timer, SECOND_US);
+}
+
+bool worker_start(struct worker *worker, struct store *store, const struct stats_source *source,
+                  void (*gone)(void *node))
+{
+    *worker = (struct worker){.idle_timeout_s = source->settings->idle_timeout_s};
     if (!loop_open(&worker->loop))
         return false;
     worker->context = (struct client_context){.loop = &worker->loop,
                                               .user = store_user_create(store),
                                               .source = source,
-                                              .reqs_per_event = reqs_per_event};
+                                              .reqs_per_event = source->settings->reqs_per_event,
+                                              .gone = gone,
+                                              .node = source->node};
+    lock_init(&worker->context.lock, LOCK_clients);
     list_init(&worker->context.clients);
+    loop_timer_init(&worker->loop, &worker->idle_timer, look_for_idle);
+    if (worker->idle_timeout_s != 0)
+        loop_timer_set(&worker->idle_timer, SECOND_US);
     worker->is_running = worker->context.user != NULL &&
                          pthread_create(&worker->thread, NULL, worker_run, worker) == 0;
     return worker->is_running;
@@ -75,6 +93,7 @@ void worker_stop(struct worker *worker)
         loop_stop(&worker->loop);
         pthread_join(worker->thread, NULL);
         drop_handovers(worker);
+        loop_timer_clear(&worker->idle_timer);
     }
     if (worker->context.user != NULL)
         store_user_free(worker->context.user);

@@ -12,13 +12,18 @@
 struct worker {
     struct loop loop;
     struct client_context context;
+    uint32_t idle_timeout_s; /* 0: none */
+    struct loop_timer idle_timer;
     pthread_t thread;
     bool is_running;
 };
 
-/* Starts the thread; false when the system has no more to give. */
+/*
+ * Starts the thread; false when the system has no more to give. `gone` is told, in the
+ * worker's thread, of each client that goes.
+ */
 bool worker_start(struct worker *worker, struct store *store, const struct stats_source *source,
-                  uint32_t reqs_per_event);
+                  void (*gone)(void *node));
 
 /* Hands the connected socket `fd` to the worker. From the main thread. */
 bool worker_hand_over(struct worker *worker, int fd);

@@ -1,0 +1,264 @@
+"""Every option of a node's command line has its effect."""
+import os
+import resource
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+import unittest
+
+import procs
+
+
+class Talk:
+    """A conversation in the text protocol."""
+
+    def __init__(self, where):
+        if isinstance(where, str):
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.connect(where)
+        else:
+            self.socket = socket.create_connection(('127.0.0.1', where), 20)
+        self.socket.settimeout(20)
+        self.file = self.socket.makefile('rb')
+
+    def ask(self, text, lines=1):
+        self.socket.sendall(text.encode())
+        return b''.join(self.file.readline() for _ in range(lines)).decode()
+
+    def stats(self, word=''):
+        self.socket.sendall(('stats %s\r\n' % word).encode())
+        found = {}
+        for line in iter(self.file.readline, b'END\r\n'):
+            if not line:
+                raise AssertionError('closed')
+            _, name, value = line.decode().rstrip('\r\n').split(' ', 2)
+            found[name] = value
+        return found
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def wait_until(condition, patience_s=20):
+    until = time.monotonic() + patience_s
+    while not condition():
+        if time.monotonic() > until:
+            raise AssertionError('it never came to be')
+        time.sleep(0.01)
+
+
+def run(*arguments):
+    """Runs a node that is expected to end by itself."""
+    user = ['-u', 'root'] if os.getuid() == 0 else []
+    return subprocess.run([os.path.join(procs.BUILD, 'cachenode')] + user + list(arguments),
+                          capture_output=True, timeout=20, text=True)
+
+
+class Connections(unittest.TestCase):
+    def test_one_client_too_many_is_told_so(self):
+        with procs.Node('-c', '2') as node:
+            with Talk(node.port) as first:
+                wait_until(lambda: first.stats()['curr_connections'] == '1')
+                with Talk(node.port) as second, Talk(node.port) as third:
+                    self.assertEqual(second.ask('mn\r\n'), 'MN\r\n')
+                    self.assertEqual(third.file.read(), b'ERROR Too many open connections\r\n')
+                self.assertGreaterEqual(int(first.stats()['rejected_connections']), 1)
+
+    def test_without_maxconns_fast_he_waits_until_another_goes(self):
+        with procs.Node('-c', '2', '-o', 'no_maxconns_fast') as node:
+            with Talk(node.port) as first:
+                wait_until(lambda: first.stats()['curr_connections'] == '1')
+                second = Talk(node.port)
+                self.assertEqual(second.ask('mn\r\n'), 'MN\r\n')
+                self.assertEqual(first.stats()['accepting_conns'], '0')
+                with Talk(node.port) as third:
+                    third.socket.sendall(b'mn\r\n')
+                    second.close()
+                    self.assertEqual(third.file.readline(), b'MN\r\n')
+                    stats = first.stats()
+                self.assertGreaterEqual(int(stats['listen_disabled_num']), 1)
+                self.assertGreater(int(stats['time_in_listen_disabled_us']), 0)
+                self.assertNotIn('rejected_connections', stats)
+                wait_until(lambda: first.stats()['accepting_conns'] == '1')
+
+    def test_who_says_nothing_for_too_long_is_closed(self):
+        with procs.Node('-o', 'idle_timeout=1') as node:
+            with Talk(node.port) as idle:
+                self.assertEqual(idle.ask('mn\r\n'), 'MN\r\n')
+                self.assertEqual(idle.file.read(), b'')
+            with Talk(node.port) as other:
+                self.assertGreaterEqual(int(other.stats()['idle_kicks']), 1)
+
+    def test_who_says_something_now_and_then_is_not(self):
+        with procs.Node('-o', 'idle_timeout=2') as node, Talk(node.port) as busy:
+            until = time.monotonic() + 4
+            while time.monotonic() < until:
+                self.assertEqual(busy.ask('mn\r\n'), 'MN\r\n')
+                time.sleep(0.2)
+
+    def test_stats_conns_lists_listeners_and_clients(self):
+        with procs.Node() as node, Talk(node.port) as talk, Talk(node.port) as other:
+            other.ask('mn\r\n')
+            here = 'tcp:127.0.0.1:%d' % node.port
+            conns = talk.stats('conns')
+            states = [value for name, value in conns.items() if name.endswith(':state')]
+            self.assertEqual(states.count('conn_listening'), 1)
+            self.assertEqual(states.count('conn_parse_cmd'), 1)
+            self.assertIn('conn_read', states)
+            me = 'tcp:127.0.0.1:%d' % talk.socket.getsockname()[1]
+            mine = [name.split(':')[0] for name, value in conns.items() if value == me]
+            self.assertEqual(len(mine), 1)
+            self.assertEqual(conns[mine[0] + ':listen_addr'], here)
+            self.assertIn(mine[0] + ':secs_since_last_cmd', conns)
+
+    def test_a_unix_socket_has_the_permissions_of_the_mask(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, 'socket')
+            user = ['-u', 'root'] if os.getuid() == 0 else []
+            node = subprocess.Popen([os.path.join(procs.BUILD, 'cachenode'), '-s', path, '-a',
+                                     '0770'] + user, stderr=subprocess.DEVNULL)
+            try:
+                wait_until(lambda: os.path.exists(path))
+                self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o770)
+                wait_until(lambda: subprocess.run(['test', '-S', path]).returncode == 0)
+                with Talk(path) as talk:
+                    self.assertEqual(talk.ask('set a 0 0 1\r\nx\r\n'), 'STORED\r\n')
+                    settings = talk.stats('settings')
+                    self.assertEqual(settings['domain_socket'], path)
+                    self.assertEqual(settings['umask'], '770')
+            finally:
+                node.send_signal(signal.SIGTERM)
+                self.assertEqual(node.wait(20), 0)
+            self.assertFalse(os.path.exists(path))
+
+    def test_a_port_of_the_systems_choice_is_written_to_the_file_asked_for(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, 'ports')
+            user = ['-u', 'root'] if os.getuid() == 0 else []
+            node = subprocess.Popen([os.path.join(procs.BUILD, 'cachenode'), '-p', '-1', '-l',
+                                     '127.0.0.1'] + user, stderr=subprocess.DEVNULL,
+                                    env=dict(os.environ, MEMCACHED_PORT_FILENAME=path))
+            try:
+                wait_until(lambda: os.path.exists(path))
+                with open(path) as file:
+                    words = file.read().split()
+                self.assertEqual(words[:2], ['TCP', 'INET:'])
+                with Talk(int(words[2])) as talk:
+                    self.assertEqual(talk.ask('mn\r\n'), 'MN\r\n')
+            finally:
+                node.send_signal(signal.SIGINT)
+                self.assertEqual(node.wait(20), 0)
+
+
+class Switches(unittest.TestCase):
+    def test_settings_tell_what_was_asked_for(self):
+        with procs.Node('-m', '128', '-c', '99', '-t', '2', '-f', '1.5', '-n', '64', '-R', '7',
+                        '-b', '77', '-I', '2m', '-M', '-C', '-F', '-X', '-v') as node:
+            with Talk(node.port) as talk:
+                settings = talk.stats('settings')
+        expected = {'maxbytes': str(128 << 20), 'maxconns': '99', 'num_threads': '2',
+                    'growth_factor': '1.50', 'chunk_size': '64', 'reqs_per_event': '7',
+                    'tcp_backlog': '77', 'item_size_max': str(2 << 20), 'evictions': 'off',
+                    'cas_enabled': 'no', 'flush_enabled': 'no', 'dump_enabled': 'no',
+                    'verbosity': '1'}
+        self.assertEqual({name: settings[name] for name in expected}, expected)
+
+    def test_flush_all_is_refused_with_F(self):
+        with procs.Node('-F') as node, Talk(node.port) as talk:
+            self.assertEqual(talk.ask('flush_all\r\n'), 'CLIENT_ERROR flush_all not allowed\r\n')
+
+    def test_there_is_no_cas_with_C(self):
+        with procs.Node('-C') as node, Talk(node.port) as talk:
+            talk.ask('set a 0 0 1\r\nx\r\n')
+            self.assertEqual(talk.ask('gets a\r\n', 3), 'VALUE a 0 1 0\r\nx\r\nEND\r\n')
+            self.assertEqual(talk.ask('cas a 0 0 1 0\r\ny\r\n'), 'EXISTS\r\n')
+
+    def test_a_daemon_goes_to_the_background_and_writes_its_pid(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, 'pid')
+            port = procs.free_port()
+            self.assertEqual(run('-d', '-l', '127.0.0.1', '-p', str(port), '-P',
+                                 path).returncode, 0)
+            wait_until(lambda: os.path.exists(path))
+            with open(path) as file:
+                pid = int(file.read())
+            with Talk(port) as talk:
+                self.assertEqual(talk.stats()['pid'], str(pid))
+            os.kill(pid, signal.SIGTERM)
+            wait_until(lambda: not os.path.exists(path))
+            wait_until(lambda: not os.path.exists('/proc/%d' % pid))
+
+    def test_core_dumps_are_allowed_with_r(self):
+        with procs.Node('-r') as node:
+            with open('/proc/%d/limits' % node.process.pid) as limits:
+                core = [line.split() for line in limits if line.startswith('Max core')][0]
+        hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+        self.assertEqual(core[4], 'unlimited' if hard == resource.RLIM_INFINITY else str(hard))
+
+    @unittest.skipUnless(os.getuid() == 0, 'only root can become somebody else')
+    def test_root_becomes_the_user_of_u(self):
+        port = procs.free_port()
+        node = subprocess.Popen([os.path.join(procs.BUILD, 'cachenode'), '-u', 'nobody', '-l',
+                                 '127.0.0.1', '-p', str(port)], stderr=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: os.stat('/proc/%d' % node.pid).st_uid != 0)
+        finally:
+            node.send_signal(signal.SIGTERM)
+            self.assertEqual(node.wait(20), 0)
+
+    def test_memory_is_locked_with_k_or_a_warning_says_why_not(self):
+        """In a release build: a sanitizer's shadow is more than can be locked."""
+        port = procs.free_port()
+        program = os.path.join(procs.ROOT, 'build', 'release', 'cachenode')
+        user = ['-u', 'root'] if os.getuid() == 0 else []
+        with tempfile.TemporaryFile() as errors:
+            node = subprocess.Popen([program, '-k', '-m', '2', '-l', '127.0.0.1', '-p',
+                                     str(port)] + user, stderr=errors)
+
+            def has_locked():
+                with open('/proc/%d/status' % node.pid) as status:
+                    return 'VmLck:\t       0 kB' not in status.read()
+
+            def has_warned():
+                errors.seek(0)
+                return b'lock' in errors.read()
+            try:
+                wait_until(lambda: has_locked() or has_warned())
+            finally:
+                node.send_signal(signal.SIGTERM)
+                self.assertEqual(node.wait(20), 0)
+
+
+class Refusals(unittest.TestCase):
+    def assert_refused(self, status, word, *arguments):
+        done = run(*arguments)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertIn(word, done.stderr)
+
+    def test_what_is_wrong_is_named(self):
+        for status, word, *arguments in (
+                (1, '--nonsense', '--nonsense'), (1, "-Q", '-Q'), (1, '-c', '-c', '0'),
+                (1, '-t', '-t', '0'), (1, '-f', '-f', '1'), (1, '-R', '-R', '0'),
+                (64, '-p', '-p', '70000'), (64, '-I', '-I', '1'), (64, '-I', '-m', '1'),
+                (1, 'nonsense', '-o', 'nonsense'), (1, 'hashpower', '-o', 'hashpower=40'),
+                (64, 'hot_lru_pct', '-o', 'hot_lru_pct=60,warm_lru_pct=60')):
+            with self.subTest(arguments=arguments):
+                self.assert_refused(status, word, *arguments)
+
+    def test_help_and_version_end_well(self):
+        self.assertIn('cachenode', run('-V').stdout)
+        self.assertIn('--memory-limit', run('-h').stdout)
+
+
+if __name__ == '__main__':
+    unittest.main()
