@@ -9,9 +9,10 @@
 #define LOCKS(X)                                                                                   \
     X(item_stripe, 1, "the items and buckets of one stripe of keys")                               \
     X(mover, 2, "the page that is being vacated; only tried")                                      \
-    X(slab_class, 3, "one slab class's pages and free chunks")                                     \
-    X(arena, 4, "pages not given to any class, spare buckets, waiting flushes")                    \
-    X(clients, 5, "the list of one worker's clients")
+    X(store, 3, "the store's users, tuning and waiting flushes")                                   \
+    X(slab_class, 4, "one slab class's pages and free chunks")                                     \
+    X(arena, 5, "pages not given to any class, spare buckets")                                     \
+    X(clients, 6, "the list of one worker's clients")
 
 #define LOCK_RANK(name, rank, guards) LOCK_##name = (rank),
 enum lock_rank { LOCKS(LOCK_RANK) };

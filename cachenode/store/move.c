@@ -13,17 +13,20 @@
 enum { DOUBLING = 16, WORTH_OF_FREE = -10000, SLACK_MIN = 8, FAR_APART = 32 };
 
 /* Chunks of a page that a worker moves himself; more are left to upkeep. */
-enum { MOVED_AT_ONCE_MAX = 128, GIVE_UP_US = 10 * 1000 * 1000 };
+enum { MOVED_AT_ONCE_MAX = 128 };
+
+/* When a page that will not become empty is insisted on, and given up. */
+enum { INSIST_US = 1000 * 1000, GIVE_UP_US = 10 * 1000 * 1000 };
 
 /* --- vacating --- */
 
-/* Where an item or a piece of this class may go. */
-static void *take_refuge(struct store_user *user, unsigned class_id)
+/* Where an item or a piece of this class may go; only for the worthy do others have to. */
+static void *take_refuge(struct store_user *user, unsigned class_id, bool is_worthy)
 {
     struct slab *slab = &user->store->slab;
     void *chunk = slab_take(slab, &user->magazines[class_id], class_id);
 
-    if (chunk == NULL && evict_some(user, class_id))
+    if (chunk == NULL && is_worthy && evict_some(user, class_id))
         chunk = slab_take(slab, &user->magazines[class_id], class_id);
     return chunk;
 }
@@ -38,6 +41,7 @@ static void move_item(struct store_user *user, struct item *item, uint32_t hash,
                  (item->is_chunked ? item_piece_count(&store->slab, item) * sizeof(item_id)
                                    : item->value_len);
 
+    item_set_used(copy, used & ~(uint32_t)ITEM_LINKED);
     copy->cas = item->cas;
     __atomic_store_n(&copy->expires_at, item->expires_at, __ATOMIC_RELAXED);
     __atomic_store_n(&copy->score, item->score, __ATOMIC_RELAXED);
@@ -85,29 +89,35 @@ static bool move_piece(struct store_user *user, struct item *owner, struct item 
 
 /*
  * With the stripe locked: moves to `refuge` or evicts what a chunk holds of an item. True:
- * the refuge was used. An item that somebody reads may be copied, but not its pieces; it
- * is evicted, and its memory comes back when they are done.
+ * the refuge was used. An item that somebody reads may be copied, but not its pieces: it
+ * has time until the page is insisted on, then it is unlinked, to be freed when they are done.
  */
 static bool vacate_locked(struct store_user *user, struct item *chunk, struct item *item,
                           uint32_t hash, void *refuge)
 {
     struct store *store = user->store;
+    struct store_metrics *metrics = &user->metrics;
     bool is_read = __atomic_load_n(&item->refs, __ATOMIC_ACQUIRE) > 1;
 
     if (item_is_over(store, item)) {
-        metric_add(&user->metrics.slab_reassign_inline_reclaim, 1);
-    } else if (refuge != NULL && !(item->is_chunked && is_read)) {
+        metric_add(&metrics->slab_reassign_inline_reclaim, 1);
+    } else if (item->is_chunked && is_read) {
+        if (clock_read_us() - store->mover.since_us < INSIST_US || !store->options.evictions) {
+            metric_add(&metrics->slab_reassign_busy_items, 1);
+            return false;
+        }
+        metric_add(&metrics->slab_reassign_busy_deletes, 1);
+        metric_add(&user->classes[item_class(store, item)].evicted, 1);
+    } else if (refuge != NULL) {
         if (item != chunk)
             return move_piece(user, item, chunk, refuge);
         move_item(user, item, hash, refuge);
         return true;
     } else if (store->options.evictions) {
-        metric_add(is_read ? &user->metrics.slab_reassign_busy_deletes
-                           : &user->metrics.slab_reassign_evictions_nomem,
-                   1);
+        metric_add(&metrics->slab_reassign_evictions_nomem, 1);
         metric_add(&user->classes[item_class(store, item)].evicted, 1);
     } else {
-        metric_add(&user->metrics.slab_reassign_busy_nomem, 1);
+        metric_add(&metrics->slab_reassign_busy_nomem, 1);
         return false;
     }
     item_unlink(user, item, hash);
@@ -118,7 +128,7 @@ static void vacate_chunk(struct store_user *user, struct item *chunk, unsigned c
 {
     struct store *store = user->store;
     struct item *item = item_of_chunk(store, chunk);
-    void *refuge = NULL;
+    void *refuge;
     bool is_used = false;
     uint32_t hash;
     struct lock *stripe;
@@ -127,8 +137,7 @@ static void vacate_chunk(struct store_user *user, struct item *chunk, unsigned c
     if (item == NULL)
         return;
     worth = score_worth(__atomic_load_n(&item->score, __ATOMIC_RELAXED), store_clock(store));
-    if (worth > margin || !store->options.evictions)
-        refuge = take_refuge(user, class_id);
+    refuge = take_refuge(user, class_id, worth > margin);
     stripe = item_lock(store, item, &hash);
     if (stripe != NULL) {
         if (item_of_chunk(store, chunk) == item)
@@ -139,6 +148,18 @@ static void vacate_chunk(struct store_user *user, struct item *chunk, unsigned c
     }
     if (refuge != NULL && !is_used)
         slab_give(&store->slab, &user->magazines[class_id], refuge);
+}
+
+/* Free chunks of the page may be in anybody's magazine. */
+static void purge_magazines(struct store *store, unsigned class_id, uint32_t page)
+{
+    lock_take(&store->lock);
+    LIST_EACH (&store->users, each, after) {
+        struct store_user *user = container_of(each, struct store_user, link);
+
+        magazine_purge(&store->slab, &user->magazines[class_id], page);
+    }
+    lock_give(&store->lock);
 }
 
 /* Called with the mover locked, as all of these are. True: the page has gone. */
@@ -154,6 +175,7 @@ static bool vacate(struct store_user *user)
 
     for (uint32_t i = 0; i < page->carved; i++, chunk += chunk_size)
         vacate_chunk(user, (struct item *)(void *)chunk, mover->from, margin);
+    purge_magazines(store, mover->from, mover->page);
     if (!slab_page_arrive(slab, mover->page, mover->to))
         return false;
     metric_add(&user->metrics.slabs_moved, 1);
@@ -341,7 +363,7 @@ static bool move_by_worth(struct store_user *user)
         return false;
     gain = store->demands[receiver].worth - store->demands[donor].worth;
     return gain > slack(store) && leave(user, donor, receiver, true) && vacate(user) &&
-           gain > FAR_APART;
+           gain > DOUBLING;
 }
 
 /* A page above the memory limit goes. */

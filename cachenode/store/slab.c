@@ -9,8 +9,9 @@
 #include "cachenode/locks.h"
 #include "cachenode/store/slab.h"
 
-/* Without word from the operator, steps of 8 bytes up to here, of a sixteenth above. */
-enum { FINE_MAX = 256, FACTOR_PERCENT = 125, MIN_SIZE = 48 };
+/* Without word from the operator, steps of 8 bytes up to FINE_MAX, then of a sixteenth, and
+ * above MEDIUM_MAX, where items are few and each class has a page at least, of an eighth. */
+enum { FINE_MAX = 256, MEDIUM_MAX = 1024, FACTOR_PERCENT = 125, MIN_SIZE = 48 };
 
 /* Pages that ids of 32 bits reach. */
 enum { PAGE_NUMBER_MAX = 1 << (32 + 3 - PAGE_SHIFT), PAGES_LOOKED_AT = 8 };
@@ -30,9 +31,9 @@ static uint32_t stretch(uint32_t size)
 
 static uint32_t fine_step(uint32_t size)
 {
-    uint32_t sixteenth = (UINT32_C(1) << (31 - __builtin_clz(size))) / 16;
+    uint32_t power = UINT32_C(1) << (31 - __builtin_clz(size));
 
-    return size < FINE_MAX ? ITEM_UNIT : sixteenth;
+    return size < FINE_MAX ? ITEM_UNIT : size < MEDIUM_MAX ? power / 16 : power / 8;
 }
 
 static void class_init(struct slab *slab, uint32_t chunk_size)
@@ -343,16 +344,41 @@ static bool is_leaving(const struct slab *slab, const void *chunk)
     return __atomic_load_n(&slab_page_of(slab, chunk)->is_leaving, __ATOMIC_RELAXED);
 }
 
+/* The owner's end of a magazine. Whoever swaps 0 for a chunk has it. */
+static void magazine_put(const struct slab *slab, struct magazine *magazine, const void *chunk)
+{
+    __atomic_store_n(&magazine->chunks[magazine->count++], slab_id(slab, chunk), __ATOMIC_RELEASE);
+}
+
 static void *magazine_take(struct slab *slab, struct magazine *magazine)
 {
     while (magazine->count != 0) {
-        void *chunk = slab_at(slab, magazine->chunks[--magazine->count]);
+        item_id id = __atomic_exchange_n(&magazine->chunks[--magazine->count], 0, __ATOMIC_ACQUIRE);
 
-        if (!is_leaving(slab, chunk))
-            return chunk;
-        slab_give(slab, NULL, chunk);
+        if (id != 0)
+            return slab_at(slab, id);
     }
     return NULL;
+}
+
+void magazine_purge(struct slab *slab, struct magazine *magazine, uint32_t page)
+{
+    for (unsigned i = 0; i < MAGAZINE_MAX; i++) {
+        item_id id = __atomic_load_n(&magazine->chunks[i], __ATOMIC_RELAXED);
+
+        if (id / (PAGE_SIZE / ITEM_UNIT) == page &&
+            __atomic_compare_exchange_n(&magazine->chunks[i], &id, 0, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
+            slab_give(slab, NULL, slab_at(slab, id));
+    }
+}
+
+void magazine_empty(struct slab *slab, struct magazine *magazine)
+{
+    void *chunk;
+
+    while ((chunk = magazine_take(slab, magazine)) != NULL)
+        slab_give(slab, NULL, chunk);
 }
 
 void *slab_take(struct slab *slab, struct magazine *magazine, unsigned class_id)
@@ -368,7 +394,7 @@ void *slab_take(struct slab *slab, struct magazine *magazine, unsigned class_id)
         chunk = class_take(slab, class);
     while (chunk != NULL && magazine->count < magazine->size / 2 &&
            (more = class_take(slab, class)) != NULL)
-        magazine->chunks[magazine->count++] = slab_id(slab, more);
+        magazine_put(slab, magazine, more);
     lock_give(&class->lock);
     return chunk;
 }
@@ -378,13 +404,14 @@ void slab_give(struct slab *slab, struct magazine *magazine, void *chunk)
     struct slab_class *class = &slab->classes[slab_class_of(slab, chunk)];
 
     if (magazine != NULL && magazine->count < magazine->size && !is_leaving(slab, chunk)) {
-        magazine->chunks[magazine->count++] = slab_id(slab, chunk);
+        magazine_put(slab, magazine, chunk);
         return;
     }
     lock_take(&class->lock);
     class_give(slab, class, chunk);
-    while (magazine != NULL && magazine->count > magazine->size / 2)
-        class_give(slab, class, slab_at(slab, magazine->chunks[--magazine->count]));
+    while (magazine != NULL && magazine->count > magazine->size / 2 &&
+           (chunk = magazine_take(slab, magazine)) != NULL)
+        class_give(slab, class, chunk);
     lock_give(&class->lock);
 }
 

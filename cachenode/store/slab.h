@@ -73,9 +73,10 @@ struct slab {
     uint8_t class_by_units[CHUNK_LIMIT / ITEM_UNIT + 1]; /* by size in ITEM_UNITs, rounded up */
 };
 
+/* Its owner alone puts chunks in; who vacates a page may take the page's out. */
 struct magazine {
-    uint32_t count, size;
-    item_id chunks[MAGAZINE_MAX];
+    uint32_t count, size;         /* slots up to the count may be empty */
+    item_id chunks[MAGAZINE_MAX]; /* atomic; 0: taken */
 };
 
 /* Lays out the classes; false, with *error set, when the numbers cannot work together. */
@@ -96,6 +97,10 @@ void *slab_take(struct slab *slab, struct magazine *magazine, unsigned class_id)
 void slab_give(struct slab *slab, struct magazine *magazine, void *chunk);
 
 void magazine_init(const struct slab *slab, unsigned class_id, struct magazine *magazine);
+void magazine_empty(struct slab *slab, struct magazine *magazine);
+
+/* Gives back the page's chunks; for any thread. */
+void magazine_purge(struct slab *slab, struct magazine *magazine, uint32_t page);
 
 /* Chunks of the class that are in use, chosen at random, or all if there are no more than
  * `max`. They may be free or others' by the time they are looked at. */

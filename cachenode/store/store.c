@@ -28,7 +28,7 @@ struct store *store_create(const struct store_options *options, const char **err
     store->start_us = clock_read_us();
     store->now = FIRST_SECOND;
     list_init(&store->users);
-    lock_init(&store->lock, LOCK_arena);
+    lock_init(&store->lock, LOCK_store);
     if (!slab_init(&store->slab, &options->slab, error) ||
         !hash_table_init(&store->table, &store->slab, options->hash_power,
                          (uint64_t)store->slab.page_reserve *
@@ -83,13 +83,8 @@ void store_user_free(struct store_user *user)
 {
     struct store *store = user->store;
 
-    for (unsigned i = 1; i <= store->slab.class_count; i++) {
-        struct magazine *magazine = &user->magazines[i];
-
-        while (magazine->count != 0)
-            slab_give(&store->slab, NULL,
-                      slab_at(&store->slab, magazine->chunks[--magazine->count]));
-    }
+    for (unsigned i = 1; i <= store->slab.class_count; i++)
+        magazine_empty(&store->slab, &user->magazines[i]);
     lock_take(&store->lock);
     metric_sum(&store->departed[0].items[0], &user->gauges[0].items[0],
                sizeof(store->departed) / (sizeof(uint64_t)));
