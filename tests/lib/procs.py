@@ -33,10 +33,11 @@ def free_port():
 
 
 class Program:
-    """A running program that listens on self.port; a context manager."""
+    """A running program that listens on self.port, or unix_path; a context manager."""
 
-    def __init__(self, name, arguments, port):
+    def __init__(self, name, arguments, port, unix_path=None):
         self.port = port
+        self.unix_path = unix_path
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen([os.path.join(BUILD, name)] + arguments,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -49,11 +50,22 @@ class Program:
             if self.process.poll() is not None:
                 break
             try:
-                socket.create_connection(('127.0.0.1', self.port), 1).close()
+                self.connect().close()
                 return
             except OSError:
                 time.sleep(0.005)
         raise AssertionError('it does not listen: ' + self.said())
+
+    def connect(self):
+        if self.unix_path is None:
+            return socket.create_connection(('127.0.0.1', self.port), 20)
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(self.unix_path)
+        except OSError:
+            connection.close()
+            raise
+        return connection
 
     def said(self):
         self.errors.seek(0)
@@ -81,24 +93,25 @@ class Program:
 
 
 class Node(Program):
-    def __init__(self, *arguments, port=None):
+    def __init__(self, *arguments, port=None, unix_path=None):
         port = port or free_port()
         user = ['-u', 'root'] if os.getuid() == 0 else []
-        super().__init__('cachenode', user + ['-l', '127.0.0.1', '-p', str(port)]
-                         + list(arguments), port)
+        where = ['-s', unix_path] if unix_path else ['-l', '127.0.0.1', '-p', str(port)]
+        super().__init__('cachenode', user + where + list(arguments), port, unix_path)
 
 
 class Proxy(Program):
-    """`pool` is a YAML text with %d where the port to listen on belongs."""
+    """`text` is YAML with %d where the port to listen on belongs, unless that is unix_path."""
 
-    def __init__(self, text, *arguments):
+    def __init__(self, text, *arguments, unix_path=None):
         port = free_port()
         self.stats_port = free_port()
         self.config = tempfile.NamedTemporaryFile('w', suffix='.yml')
-        self.config.write(text % port)
+        self.config.write(text if unix_path else text % port)
         self.config.flush()
         super().__init__('cacheproxy', ['-c', self.config.name, '-a', '127.0.0.1', '-s',
-                                        str(self.stats_port)] + list(arguments), port)
+                                        str(self.stats_port)] + list(arguments), port,
+                         unix_path)
 
 
 def pool(nodes, *lines):
