@@ -17,6 +17,9 @@ static command_handler *const handlers[MC_COMMAND_COUNT] = {
     [MC_VERSION] = command_version,
     [MC_VERBOSITY] = command_verbosity,
     [MC_STATS] = command_stats,
+    [MC_CACHE_MEMLIMIT] = command_cache_memlimit,
+    [MC_SLABS] = command_slabs,
+    [MC_LRU] = command_lru,
     [MC_MN] = command_mn,
     [MC_QUIT] = command_quit,
 };

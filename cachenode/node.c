@@ -271,22 +271,27 @@ static const struct signal_row signal_rows[] = {
 
 static struct store *make_store(const struct settings *settings, const char **error)
 {
+    uint32_t chunk_max =
+        settings->slab_chunk_max_kb == 0 ? CHUNK_LIMIT : settings->slab_chunk_max_kb << 10;
     struct store_options options = {
         .slab = {.memory_bytes = (uint64_t)settings->memory_mb << 20,
                  .min_size = settings->slab_min_size,
                  .factor = settings->growth_factor,
-                 .chunk_max = CHUNK_LIMIT,
-                 .is_fixed = settings->lock_memory},
+                 .chunk_max = chunk_max,
+                 .sizes = settings->slab_sizes,
+                 .is_fixed = settings->lock_memory,
+                 .is_preallocated = settings->large_pages},
         .item_size_max = (uint32_t)settings->item_size_max,
         .hash_power = settings->hash_power,
         .evictions = settings->evictions,
         .use_cas = settings->use_cas,
-        .tuning = {.is_segmented = 1,
+        .tuning = {.is_segmented = settings->lru_maintainer,
                    .hot_pct = settings->hot_lru_pct,
                    .warm_pct = settings->warm_lru_pct,
-                   .automove = STORE_AUTOMOVE_ON,
-                   .automove_window = 10,
-                   .automove_ratio = 0.8,
+                   .temporary_ttl_s = (uint32_t)(settings->temporary_ttl_s + 1),
+                   .automove = settings->slab_reassign ? settings->slab_automove : 0,
+                   .automove_window = settings->slab_automove_window,
+                   .automove_ratio = settings->slab_automove_ratio,
                    .hot_max_factor = settings->hot_max_factor,
                    .warm_max_factor = settings->warm_max_factor},
     };

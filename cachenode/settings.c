@@ -97,6 +97,27 @@ static const char *add_addresses(struct str value, void *field)
     return wrong;
 }
 
+/* A-B-C: each more than 8 above the one before. */
+static const char *parse_sizes(struct str value, void *field)
+{
+    struct chunk_sizes *sizes = field;
+    uint32_t size, last = 0;
+
+    sizes->count = 0;
+    while (value.len != 0) {
+        const char *dash = memchr(value.data, '-', value.len);
+        struct str word = {value.data, dash != NULL ? (size_t)(dash - value.data) : value.len};
+
+        if (sizes->count == CHUNK_SIZES_MAX)
+            return "has more than 62 sizes";
+        if (!number_parse_u32(word, &size) || size <= last + 8)
+            return "is not sizes joined by dashes, each more than 8 above the one before";
+        sizes->sizes[sizes->count++] = last = size;
+        value = str_skip(value, dash != NULL ? word.len + 1 : word.len);
+    }
+    return sizes->count == 0 ? "has no sizes" : NULL;
+}
+
 #define SETTING(letter_, name, kind, field, ...)                                                   \
     {                                                                                              \
         .key = (name), .type = OPTION_##kind, .offset = offsetof(struct settings, field),          \
@@ -123,6 +144,8 @@ static const struct option setting_table[] = {
             .help = "answer with an error when memory is full"),
     SETTING('c', "conn-limit", COUNT, max_conns, .initial = "1024", .min = 1, .max = INT32_MAX,
             .help = "connections at a time"),
+    SETTING('L', "enable-largepages", BOOL, large_pages, .flag = "true",
+            .help = "take all memory at the start, in huge pages if there are any"),
     SETTING('k', "lock-memory", BOOL, lock_memory, .flag = "true", .help = "never page out"),
     SETTING('v', "verbose", CUSTOM, verbosity, .parse = more_verbose, .flag = "",
             .help = "say more; may be repeated"),
@@ -158,6 +181,30 @@ static const struct option extended_table[] = {
             .help = "let the client that is one too many wait"),
     SETTING(0, "hashpower", COUNT, hash_power, .initial = "16", .min = 12, .max = 32,
             .help = "log2 of buckets at the start"),
+    SETTING(0, "slab_chunk_max", COUNT, slab_chunk_max_kb, .initial = "0", .max = 1024,
+            .help = "largest chunk in kilobytes; larger values are in pieces"),
+    SETTING(0, "slab_sizes", CUSTOM, slab_sizes, .parse = parse_sizes, .argument = "A-B-...",
+            .help = "sizes of chunks"),
+    SETTING(0, "slab_reassign", BOOL, slab_reassign, .initial = "true", .flag = "true",
+            .help = "memory moves between sizes (default)"),
+    SETTING(0, "no_slab_reassign", BOOL, slab_reassign, .flag = "false",
+            .help = "it does only where nothing could be stored otherwise"),
+    SETTING(0, "slab_automove", COUNT, slab_automove, .initial = "1", .flag = "1", .max = 2,
+            .help = "0: memory moves on command, 1: by itself, 2: eagerly"),
+    SETTING(0, "no_slab_automove", COUNT, slab_automove, .flag = "0",
+            .help = "memory moves on command"),
+    SETTING(0, "slab_automove_ratio", FACTOR, slab_automove_ratio, .initial = "0.8",
+            .help = "memory moves when it is worth less than this part elsewhere"),
+    SETTING(0, "slab_automove_window", COUNT, slab_automove_window, .initial = "10",
+            .min = SLAB_WINDOW_MIN, .max = SLAB_WINDOW_MAX,
+            .help = "looks at a size that its worth is averaged over"),
+    SETTING(0, "lru_maintainer", BOOL, lru_maintainer, .initial = "true", .flag = "true",
+            .help = "items are in segments (default)"),
+    SETTING(0, "no_lru_maintainer", BOOL, lru_maintainer, .flag = "false",
+            .help = "the least recently used item goes"),
+    SETTING(0, "temporary_ttl", NUMBER, temporary_ttl_s, .initial = "-1", .min = -1,
+            .max = INT32_MAX - 1,
+            .help = "items that live so many seconds at most are not evicted; -1: none"),
     SETTING(0, "hot_lru_pct", COUNT, hot_lru_pct, .initial = "20", .min = 1, .max = 79,
             .help = "percent of memory for new items"),
     SETTING(0, "warm_lru_pct", COUNT, warm_lru_pct, .initial = "40", .min = 1, .max = 79,
@@ -197,6 +244,16 @@ static int check(const struct settings *s, const char **why)
          "Cannot set item size limit higher than a gigabyte (-I)"},
         {s->item_size_max > (uint64_t)s->memory_mb * (1u << 20) / 2, EX_USAGE,
          "Cannot set item size limit (-I) higher than 1/2 of memory max (-m)"},
+        {s->slab_chunk_max_kb != 0 &&
+             (1024 % s->slab_chunk_max_kb != 0 ||
+              s->item_size_max % ((uint64_t)s->slab_chunk_max_kb << 10) != 0),
+         EX_USAGE, "slab_chunk_max must divide 1 MB and the largest item (-I)"},
+        {s->slab_sizes.count != 0 && s->slab_sizes.sizes[0] < s->slab_min_size, EX_USAGE,
+         "slab_sizes begins below slab-min-size (-n)"},
+        {s->slab_automove_ratio <= 0 || s->slab_automove_ratio > 1, EX_BAD_VALUE,
+         "slab_automove_ratio must be above 0 and at most 1"},
+        {!s->lru_maintainer && s->temporary_ttl_s >= 0, EX_USAGE,
+         "temporary_ttl requires lru_maintainer"},
         {s->hot_lru_pct + s->warm_lru_pct > 80, EX_USAGE,
          "hot_lru_pct + warm_lru_pct cannot be more than 80% combined"},
         {s->hot_max_factor <= 0 || s->warm_max_factor <= 0, EX_BAD_VALUE,
@@ -252,7 +309,7 @@ void settings_print_help(FILE *out)
     argv_print_help(out, SETTINGS);
     fputs("\n  -o, --extended=NAME[=VALUE],...\n", out);
     for (size_t i = 0; i < OPTION_COUNT_OF(extended_table); i++)
-        fprintf(out, "        %-18s %s\n", extended_table[i].key, extended_table[i].help);
+        fprintf(out, "        %-20s %s\n", extended_table[i].key, extended_table[i].help);
 }
 
 void settings_print_version(FILE *out)

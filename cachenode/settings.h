@@ -23,6 +23,13 @@ struct listen_addresses {
 
 enum { SETTINGS_PORT_ANY = -1 };
 
+enum { CHUNK_SIZES_MAX = 62, SLAB_WINDOW_MIN = 3, SLAB_WINDOW_MAX = 1800 };
+
+struct chunk_sizes {
+    unsigned count; /* 0: not given */
+    uint32_t sizes[CHUNK_SIZES_MAX];
+};
+
 struct settings {
     int32_t tcp_port;   /* 0: no TCP; SETTINGS_PORT_ANY: one that the system picks */
     char *unix_path;    /* listen here and not on TCP; NULL: TCP */
@@ -39,10 +46,19 @@ struct settings {
     bool evictions;
     uint64_t item_size_max; /* bytes */
     double growth_factor;
-    uint32_t slab_min_size; /* bytes of key, value and flags */
-    uint32_t hash_power;    /* log2 of buckets at the start */
+    uint32_t slab_min_size;     /* bytes of key, value and flags */
+    uint32_t slab_chunk_max_kb; /* 0: as large as we have them */
+    struct chunk_sizes slab_sizes;
+    bool slab_reassign;
+    uint32_t slab_automove; /* 0 to 2 */
+    uint32_t slab_automove_window;
+    double slab_automove_ratio;
+    bool large_pages;    /* have all memory at the start, in huge pages */
+    uint32_t hash_power; /* log2 of buckets at the start */
     uint32_t hot_lru_pct, warm_lru_pct;
     double hot_max_factor, warm_max_factor;
+    bool lru_maintainer;     /* there are segments */
+    int32_t temporary_ttl_s; /* items with this ttl or less go to TEMP; -1: none do */
     bool use_cas, flush_enabled, dump_enabled;
     bool lock_memory;
 

@@ -132,11 +132,18 @@ static void answer_memory(struct session *session, const struct numbers *n)
     stat_number(session, "hash_power_level", s->hash_power);
     stat_number(session, "hash_bytes", s->hash_bytes);
     stat_number(session, "hash_is_expanding", s->hash_is_expanding);
-    stat_zeroes(session, (const char *const[]){
-                             "slab_reassign_rescues", "slab_reassign_chunk_rescues",
-                             "slab_reassign_inline_reclaim", "slab_reassign_busy_items",
-                             "slab_reassign_busy_deletes", "slab_reassign_running", "slabs_moved",
-                             "lru_crawler_running", "lru_crawler_starts", NULL});
+    if (source->settings->slab_reassign) {
+        stat_number(session, "slab_reassign_rescues", s->metrics.slab_reassign_rescues);
+        stat_number(session, "slab_reassign_chunk_rescues", s->metrics.slab_reassign_chunk_rescues);
+        stat_number(session, "slab_reassign_inline_reclaim",
+                    s->metrics.slab_reassign_inline_reclaim);
+        stat_number(session, "slab_reassign_busy_items", s->metrics.slab_reassign_busy_items);
+        stat_number(session, "slab_reassign_busy_deletes", s->metrics.slab_reassign_busy_deletes);
+        stat_number(session, "slab_reassign_busy_nomem", s->metrics.slab_reassign_busy_nomem);
+        stat_number(session, "slab_reassign_running", s->is_moving);
+        stat_number(session, "slabs_moved", s->metrics.slabs_moved);
+    }
+    stat_zeroes(session, (const char *const[]){"lru_crawler_running", "lru_crawler_starts", NULL});
     stat_number(session, "lru_maintainer_juggles", s->juggles);
     stat_zeroes(session,
                 (const char *const[]){"malloc_fails", "log_worker_dropped", "log_worker_written",
@@ -145,7 +152,7 @@ static void answer_memory(struct session *session, const struct numbers *n)
     stat_number(session, "bytes", s->bytes);
     stat_number(session, "curr_items", s->items);
     stat_number(session, "total_items", s->metrics.total_items);
-    stat_number(session, "slab_global_page_pool", 0);
+    stat_number(session, "slab_global_page_pool", s->pool_pages);
     stat_number(session, "expired_unfetched", s->expired_unfetched);
     stat_number(session, "evicted_unfetched", s->evicted_unfetched);
     stat_number(session, "evicted_active", s->evicted_active);
@@ -179,8 +186,13 @@ static void answer_general(struct session *session)
 static void answer_settings(struct session *session)
 {
     const struct settings *s = session->source->settings;
+    struct store_totals totals;
+    struct store_tuning tuning;
 
-    stat_number(session, "maxbytes", (uint64_t)s->memory_mb << 20);
+    store_totals(session->source->store, &totals);
+    store_get_tuning(session->source->store, &tuning);
+
+    stat_number(session, "maxbytes", totals.memory_limit);
     stat_number(session, "maxconns", s->max_conns);
     stat_text(session, "tcpport", "%d", s->unix_path != NULL ? 0 : s->tcp_port);
     stat_number(session, "udpport", s->udp_port);
@@ -209,11 +221,11 @@ static void answer_settings(struct session *session)
     stat_number(session, "item_size_max", s->item_size_max);
     stat_yes(session, "maxconns_fast", s->maxconns_fast);
     stat_number(session, "hashpower_init", s->hash_power);
-    stat_yes(session, "slab_reassign", false);
-    stat_number(session, "slab_automove", 0);
-    stat_text(session, "slab_automove_ratio", "0.80");
-    stat_number(session, "slab_automove_window", 10);
-    stat_number(session, "slab_chunk_max", CHUNK_LIMIT);
+    stat_yes(session, "slab_reassign", s->slab_reassign);
+    stat_number(session, "slab_automove", tuning.automove);
+    stat_text(session, "slab_automove_ratio", "%.2f", tuning.automove_ratio);
+    stat_number(session, "slab_automove_window", tuning.automove_window);
+    stat_number(session, "slab_chunk_max", totals.chunk_max);
     stat_yes(session, "lru_crawler", true);
     stat_number(session, "lru_crawler_sleep", 0);
     stat_number(session, "lru_crawler_tocrawl", 0);
@@ -221,14 +233,15 @@ static void answer_settings(struct session *session)
     stat_yes(session, "flush_enabled", s->flush_enabled);
     stat_yes(session, "dump_enabled", s->dump_enabled);
     stat_text(session, "hash_algorithm", "murmur3");
-    stat_yes(session, "lru_maintainer_thread", true);
-    stat_yes(session, "lru_segmented", true);
-    stat_number(session, "hot_lru_pct", s->hot_lru_pct);
-    stat_number(session, "warm_lru_pct", s->warm_lru_pct);
-    stat_text(session, "hot_max_factor", "%.2f", s->hot_max_factor);
-    stat_text(session, "warm_max_factor", "%.2f", s->warm_max_factor);
-    stat_yes(session, "temp_lru", false);
-    stat_number(session, "temporary_ttl", 60);
+    stat_yes(session, "lru_maintainer_thread", s->lru_maintainer);
+    stat_yes(session, "lru_segmented", tuning.is_segmented);
+    stat_number(session, "hot_lru_pct", tuning.hot_pct);
+    stat_number(session, "warm_lru_pct", tuning.warm_pct);
+    stat_text(session, "hot_max_factor", "%.2f", tuning.hot_max_factor);
+    stat_text(session, "warm_max_factor", "%.2f", tuning.warm_max_factor);
+    stat_yes(session, "temp_lru", tuning.temporary_ttl_s != 0);
+    stat_number(session, "temporary_ttl",
+                tuning.temporary_ttl_s == 0 ? 61 : tuning.temporary_ttl_s - 1);
     stat_number(session, "idle_timeout", s->idle_timeout_s);
     stat_number(session, "watcher_logbuf_size", 0);
     stat_number(session, "worker_logbuf_size", 0);
@@ -330,14 +343,19 @@ static void answer_class(struct session *session, const char *prefix, unsigned c
 static void answer_items(struct session *session)
 {
     struct store_totals totals;
+    struct store_tuning tuning;
 
     store_totals(session->source->store, &totals);
+    store_get_tuning(session->source->store, &tuning);
     for (unsigned i = 1; i <= totals.class_count; i++) {
         struct store_class class;
 
         store_class(session->source->store, i, &class);
-        if (class.number != 0)
-            answer_class(session, "items:", i, &class, item_rows, COUNT(item_rows));
+        if (class.number == 0)
+            continue;
+        answer_class(session, "items:", i, &class, item_rows, COUNT(item_rows));
+        if (tuning.temporary_ttl_s != 0)
+            stat_class(session, "items:", i, "number_temp", class.number_temp);
     }
     session_reply(session, STR("END\r\n"));
 }

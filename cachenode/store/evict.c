@@ -122,10 +122,11 @@ static struct candidate *lowest(struct sample *sample, unsigned segments)
 
 /* --- the flow between segments --- */
 
-/* What of a segment is above its share in the sample. */
-static unsigned excess(const struct sample *sample, enum segment segment, uint32_t pct)
+/* What of a segment is above its share in the sample, or will be when others come. */
+static unsigned excess(const struct sample *sample, enum segment segment, uint32_t pct,
+                       unsigned to_come)
 {
-    unsigned share = sample->count * pct / 100, count = sample->in_segment[segment];
+    unsigned share = sample->count * pct / 100, count = sample->in_segment[segment] + to_come;
 
     return count > share ? count - share : 0;
 }
@@ -157,21 +158,24 @@ static void flow(struct store_user *user, struct sample *sample, struct candidat
 
 /* From HOT go the least useful, to WARM if they are in use; so they do from WARM, unless they
  * are; and from COLD what is in use, if WARM has room. */
-static void flow_shares(struct store_user *user, struct sample *sample)
+static void flow_shares(struct store_user *user, struct sample *sample, unsigned to_come)
 {
     const struct store_tuning *tuning = &user->store->tuning;
     uint32_t warm_pct = tuning_of(&tuning->warm_pct);
     struct candidate *each;
 
-    for (unsigned n = excess(sample, SEGMENT_HOT, tuning_of(&tuning->hot_pct)); n != 0; n--) {
+    for (unsigned n = excess(sample, SEGMENT_HOT, tuning_of(&tuning->hot_pct), to_come); n != 0;
+         n--) {
         each = lowest(sample, 1u << SEGMENT_HOT);
-        if (each != NULL)
-            flow(user, sample, each, each->used & ITEM_ACTIVE ? SEGMENT_WARM : SEGMENT_COLD);
+        if (each == NULL)
+            break;
+        flow(user, sample, each, each->used & ITEM_ACTIVE ? SEGMENT_WARM : SEGMENT_COLD);
     }
-    for (unsigned n = excess(sample, SEGMENT_WARM, warm_pct); n != 0; n--) {
+    for (unsigned n = excess(sample, SEGMENT_WARM, warm_pct, 0); n != 0; n--) {
         each = lowest(sample, 1u << SEGMENT_WARM);
-        if (each != NULL)
-            flow(user, sample, each, each->used & ITEM_ACTIVE ? SEGMENT_WARM : SEGMENT_COLD);
+        if (each == NULL)
+            break;
+        flow(user, sample, each, each->used & ITEM_ACTIVE ? SEGMENT_WARM : SEGMENT_COLD);
     }
     for (unsigned i = 0; i < sample->count; i++) {
         each = &sample->candidates[i];
@@ -179,6 +183,18 @@ static void flow_shares(struct store_user *user, struct sample *sample)
             (each->used & ITEM_ACTIVE) != 0 &&
             sample->in_segment[SEGMENT_WARM] * 100 < sample->count * warm_pct)
             flow(user, sample, each, SEGMENT_WARM);
+    }
+}
+
+/* Where there are no segments, all items are COLD. */
+static void flow_all(struct store_user *user, struct sample *sample)
+{
+    for (unsigned i = 0; i < sample->count; i++) {
+        struct candidate *each = &sample->candidates[i];
+        enum segment segment = used_segment(each->used);
+
+        if (each->item != NULL && (segment == SEGMENT_HOT || segment == SEGMENT_WARM))
+            flow(user, sample, each, SEGMENT_COLD);
     }
 }
 
@@ -286,7 +302,9 @@ static void advance_clock(struct store *store, uint64_t bytes)
 static unsigned take_from_lowest(struct store_user *user, unsigned class_id, struct sample *sample,
                                  unsigned wanted)
 {
-    static const unsigned turns[] = {1u << SEGMENT_COLD, 1u << SEGMENT_HOT | 1u << SEGMENT_WARM};
+    static const unsigned others = 1u << SEGMENT_HOT | 1u << SEGMENT_WARM;
+    bool is_flat = !tuning_of(&user->store->tuning.is_segmented);
+    unsigned turns[] = {1u << SEGMENT_COLD | (is_flat ? others : 0), others};
     struct demand *demand = &user->store->demands[class_id];
     unsigned taken = 0;
 
@@ -320,7 +338,7 @@ bool evict_some(struct store_user *user, unsigned class_id)
     if (taken >= wanted || !store->options.evictions)
         return taken != 0;
     if (tuning_of(&store->tuning.is_segmented))
-        flow_shares(user, &sample);
+        flow_shares(user, &sample, wanted);
     taken += take_from_lowest(user, class_id, &sample, wanted - taken);
     advance_clock(store, (uint64_t)taken * chunk_size);
     return taken != 0;
@@ -350,7 +368,7 @@ void *evict_take(struct store_user *user, unsigned class_id)
 
 /* --- upkeep --- */
 
-int evict_worth(struct store_user *user, unsigned class_id)
+bool evict_worth(struct store_user *user, unsigned class_id, int *worth)
 {
     struct sample sample;
     int sum = 0, count = 0;
@@ -364,27 +382,32 @@ int evict_worth(struct store_user *user, unsigned class_id)
         sum += each->worth;
         each->item = NULL;
     }
-    return count == 0 ? SCORE_WORTH_MIN : sum / count;
+    if (count != 0)
+        *worth = sum / count;
+    return count != 0;
 }
 
 bool store_balance(struct store_user *user)
 {
     struct store *store = user->store;
-    uint64_t evicted = __atomic_load_n(&store->evicted_bytes, __ATOMIC_RELAXED);
     struct store_tuning tuning;
+    bool has_more = false;
 
     __atomic_fetch_add(&store->juggles, 1, __ATOMIC_RELAXED);
     store_get_tuning(store, &tuning);
-    if (!tuning.is_segmented)
-        return false;
     for (unsigned class_id = 1; class_id <= store->slab.class_count; class_id++) {
         struct sample sample;
 
         take_sample(user, class_id, SAMPLE_MAX, &sample);
-        flow_shares(user, &sample);
+        if (!tuning.is_segmented) {
+            flow_all(user, &sample);
+            continue;
+        }
+        has_more = has_more || excess(&sample, SEGMENT_HOT, tuning.hot_pct, 0) > SAMPLE_MAX / 4 ||
+                   excess(&sample, SEGMENT_WARM, tuning.warm_pct, 0) > SAMPLE_MAX / 4;
+        flow_shares(user, &sample, 0);
         flow_aged(user, &sample, SEGMENT_HOT, tuning.hot_max_factor);
         flow_aged(user, &sample, SEGMENT_WARM, tuning.warm_max_factor);
     }
-    store->balanced_bytes = evicted;
-    return false;
+    return has_more;
 }

@@ -13,7 +13,7 @@ enum { FLUSHES_MAX = 1024 };
 /* What is known of a class when memory is short; all atomic. */
 struct demand {
     int32_t margin;      /* worth (score.h) of what was evicted last */
-    int32_t worth;       /* of the least useful items, size considered (move.c) */
+    int32_t worth;       /* of the least useful bytes (move.c); 0: unknown */
     uint32_t is_pressed; /* it evicted since somebody looked */
     uint32_t evicted_time;
 };
@@ -48,7 +48,7 @@ struct store {
     struct store_class_gauges departed[SLAB_CLASS_MAX]; /* of users that are gone */
     /* upkeep's own */
     uint32_t crawled; /* bucket that the crawler looks at next */
-    uint64_t juggles, balanced_bytes, moved_bytes;
+    uint64_t juggles, moved_bytes;
 };
 
 static inline uint32_t tuning_of(const uint32_t *field)
@@ -109,9 +109,9 @@ void *evict_take(struct store_user *user, unsigned class_id);
 /* Takes memory from a few items of the class. False: from none. */
 bool evict_some(struct store_user *user, unsigned class_id);
 
-/* What the least useful part of a class is worth, taking a sample; and what a class's
- * bytes are worth when its items are worth that. */
-int evict_worth(struct store_user *user, unsigned class_id);
+/* What the least useful part of a class is worth, as far as a sample tells, false: it is
+ * empty; and what the class's bytes are worth when its items are worth that. */
+bool evict_worth(struct store_user *user, unsigned class_id, int *worth);
 int move_worth_of_bytes(const struct store *store, unsigned class_id, int worth);
 
 /* Moves a page to the class from where it is less useful; with `is_forced`, from anywhere

@@ -236,13 +236,17 @@ static void appraise(struct store_user *user, unsigned class_id, uint32_t window
 {
     struct store *store = user->store;
     int32_t *worth = &store->demands[class_id].worth, old;
-    int now;
+    int now = 0;
 
     if (has_free_page(store, class_id)) {
         __atomic_store_n(worth, WORTH_OF_FREE, __ATOMIC_RELAXED);
         return;
     }
-    now = move_worth_of_bytes(store, class_id, evict_worth(user, class_id));
+    if (!evict_worth(user, class_id, &now)) {
+        __atomic_store_n(worth, 0, __ATOMIC_RELAXED);
+        return;
+    }
+    now = move_worth_of_bytes(store, class_id, now);
     old = __atomic_load_n(worth, __ATOMIC_RELAXED);
     if (old != 0 && old != WORTH_OF_FREE)
         now = old + (now - old) * 2 / ((int)window + 1);

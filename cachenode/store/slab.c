@@ -62,7 +62,7 @@ static void lay_out_fine(struct slab *slab, uint32_t size)
 
 static void lay_out_by_factor(struct slab *slab, uint32_t size, double factor)
 {
-    while (size < slab->chunk_max / factor && slab->class_count < SLAB_SIZES_MAX) {
+    while (size < slab->chunk_max / factor && slab->class_count < CHUNK_SIZES_MAX) {
         uint32_t next = round_up((uint32_t)(size * factor));
 
         class_init(slab, size);

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+#include "cachenode/settings.h"
 #include "cachenode/store/item.h"
 #include "common/base/lock.h"
 
@@ -16,14 +17,8 @@ enum {
     PAGE_SHIFT = 17,
     PAGE_SIZE = 1 << PAGE_SHIFT,
     SLAB_CLASS_MAX = 128, /* ids are below */
-    SLAB_SIZES_MAX = 62,
     CHUNK_LIMIT = PAGE_SIZE / 4,
     MAGAZINE_MAX = 16
-};
-
-struct slab_sizes {
-    unsigned count; /* 0: not given */
-    uint32_t sizes[SLAB_SIZES_MAX];
 };
 
 struct slab_options {
@@ -31,10 +26,10 @@ struct slab_options {
     uint32_t min_size; /* least bytes of key, value and flags */
     double factor;     /* from one chunk size to the next */
     uint32_t chunk_max;
-    struct slab_sizes sizes; /* explicit chunk sizes */
-    bool is_fixed;           /* the limit will not be raised */
-    bool is_preallocated;    /* have all memory now, in huge pages if there are any */
-    const char *path;        /* map this file, as large as the limit; NULL: memory of our own */
+    struct chunk_sizes sizes; /* explicit chunk sizes */
+    bool is_fixed;            /* the limit will not be raised */
+    bool is_preallocated;     /* have all memory now, in huge pages if there are any */
+    const char *path;         /* map this file, as large as the limit; NULL: memory of our own */
 };
 
 /* All but `class_id` and `is_leaving` are guarded by the lock of its class. */

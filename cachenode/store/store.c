@@ -405,6 +405,10 @@ static void mark_score(struct store_user *user, struct item *item)
     const struct store *store = user->store;
     uint8_t score;
 
+    if (!tuning_of(&store->tuning.is_segmented)) {
+        __atomic_store_n(&item->score, store_clock(store), __ATOMIC_RELAXED);
+        return;
+    }
     user->random = user->random * 6364136223846793005 + 1;
     score =
         score_used(&store->scores, item->score, store_clock(store), (uint8_t)(user->random >> 56));

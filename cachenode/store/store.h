@@ -324,7 +324,7 @@ struct store_totals {
     uint64_t evictions, reclaimed, expired_unfetched, evicted_unfetched, evicted_active;
     uint64_t crawler_reclaimed, crawler_items_checked, tail_reflocked;
     uint64_t moves_to_cold, moves_to_warm, moves_within_lru, direct_reclaims, juggles;
-    uint64_t malloced, pool_pages;
+    uint64_t malloced, pool_pages, chunk_max;
     bool is_moving;
     unsigned class_count; /* classes are 1..class_count */
 };

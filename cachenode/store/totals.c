@@ -56,6 +56,7 @@ void store_totals(struct store *store, struct store_totals *totals)
         .hash_is_expanding = (buckets & (buckets - 1)) != 0,
         .juggles = __atomic_load_n(&store->juggles, __ATOMIC_RELAXED),
         .is_moving = __atomic_load_n(&store->mover.page, __ATOMIC_RELAXED) != 0,
+        .chunk_max = store->slab.chunk_max,
         .class_count = store->slab.class_count,
     };
     for (unsigned i = 1; i <= store->slab.class_count; i++)

@@ -11,7 +11,7 @@ static const struct job {
     bool (*step)(struct store_user *user);
     uint64_t pause_us;
 } jobs[] = {
-    {store_balance, 100 * 1000},
+    {store_balance, 50 * 1000},
     {store_move_pages, 20 * 1000},
     {store_grow, 20 * 1000},
     {store_crawl, 1000 * 1000},

@@ -10,7 +10,8 @@ uint64_t random_u64(void)
 {
     uint64_t z;
 
-    if (random_state == 0 && getrandom(&random_state, sizeof(random_state), GRND_NONBLOCK) != (ssize_t)sizeof(random_state))
+    if (random_state == 0 && getrandom(&random_state, sizeof(random_state), GRND_NONBLOCK) !=
+                                 (ssize_t)sizeof(random_state))
         random_state = clock_read_us() ^ (uint64_t)(uintptr_t)&random_state;
     z = random_state += 0x9e3779b97f4a7c15;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;

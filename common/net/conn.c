@@ -281,7 +281,7 @@ void conn_flush(struct conn *conn)
         conn_die(conn);
         return;
     }
-    if (conn->write_full) {
+    if (conn->write_full || conn->paused) {
         conn->write_full = false;
         arm(conn);
         if (conn->ops->drained != NULL)

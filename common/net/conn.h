@@ -40,7 +40,8 @@ struct conn_ops {
     void (*received)(struct conn *conn);
     /* A conn_connect succeeded. NULL if it is of no interest. */
     void (*connected)(struct conn *conn);
-    /* All output is written after a time when the socket was full. May be NULL. */
+    /* All output is written after a time when the socket was full or the conn paused. May be
+     * NULL. */
     void (*drained)(struct conn *conn);
     /*
      * The peer has sent its last byte, and all input was shown. NULL: the conn is closed.

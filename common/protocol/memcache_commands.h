@@ -55,6 +55,9 @@ enum mc_trait {
     X(VERSION, "version", 0, FIELD_REST)                                                           \
     X(VERBOSITY, "verbosity", 0, FIELD_REST)                                                       \
     X(STATS, "stats", 0, FIELD_REST)                                                               \
+    X(CACHE_MEMLIMIT, "cache_memlimit", 0, FIELD_REST)                                             \
+    X(SLABS, "slabs", 0, FIELD_REST)                                                               \
+    X(LRU, "lru", 0, FIELD_REST)                                                                   \
     X(MG, "mg", MC_KEYED | MC_META, FIELD_META)                                                    \
     X(MS, "ms", MC_STORES | MC_KEYED | MC_META, FIELD_META)                                        \
     X(MD, "md", MC_KEYED | MC_META, FIELD_META)                                                    \
