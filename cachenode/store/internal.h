@@ -41,6 +41,7 @@ struct store {
     uint64_t evicted_bytes;        /* atomic */
     uint64_t last_cas;             /* atomic */
     uint64_t flushed_cas;          /* atomic; items up to this one are flushed */
+    uint32_t is_flushing;          /* atomic; that is about to change */
     struct lock lock;              /* guards what follows */
     uint32_t flushes[FLUSHES_MAX]; /* seconds at which all older items go */
     unsigned flush_count;

@@ -1,6 +1,7 @@
 /*
  * The face of the store: life and time, then finding, making, putting, changing.
  */
+#include <sched.h>
 #include <stdlib.h>
 
 #include "cachenode/locks.h"
@@ -101,8 +102,10 @@ uint32_t store_now(const struct store *store)
 /* Called with the store's lock held. */
 static void flush_all(struct store *store)
 {
-    __atomic_store_n(&store->flushed_cas, __atomic_load_n(&store->last_cas, __ATOMIC_RELAXED),
-                     __ATOMIC_RELEASE);
+    __atomic_store_n(&store->is_flushing, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&store->flushed_cas, __atomic_load_n(&store->last_cas, __ATOMIC_SEQ_CST),
+                     __ATOMIC_SEQ_CST);
+    __atomic_store_n(&store->is_flushing, 0, __ATOMIC_SEQ_CST);
 }
 
 void store_tick(struct store *store)
@@ -196,7 +199,22 @@ bool item_is_flushed(const struct store *store, const struct item *item)
 
 static uint64_t next_cas(struct store *store)
 {
-    return __atomic_add_fetch(&store->last_cas, 1, __ATOMIC_RELAXED);
+    return __atomic_add_fetch(&store->last_cas, 1, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * The CAS of what takes the place of `old`, which was found alive. Had a flush come in
+ * between, the new one would survive it although it was made from the old; it is then
+ * given a CAS with which it is flushed, too. A flush under way has either not looked at
+ * the last CAS yet, and will flush the new one, or is waited for.
+ */
+static uint64_t cas_after(struct store *store, const struct item *old)
+{
+    uint64_t cas = next_cas(store);
+
+    while (__atomic_load_n(&store->is_flushing, __ATOMIC_SEQ_CST))
+        sched_yield();
+    return item_is_flushed(store, old) ? old->cas : cas;
 }
 
 /* Bytes of a value that a piece holds; only the last is shorter, and may be of a class that
@@ -569,7 +587,7 @@ static bool link_item(struct store_user *user, struct item *item, uint32_t hash,
 {
     struct store *store = user->store;
 
-    item->cas = next_cas(store);
+    item->cas = old == NULL ? next_cas(store) : cas_after(store, old);
     if (old != NULL) {
         /* Setting again is a use, too. */
         __atomic_store_n(&item->score, old->score, __ATOMIC_RELAXED);
@@ -834,7 +852,7 @@ static bool write_number(struct store_user *user, struct item **place, uint32_t 
         __atomic_load_n(&item->refs, __ATOMIC_ACQUIRE) == 1) {
         memcpy(item_value(item), digits, len);
         memset(item_value(item) + len, ' ', item->value_len - len);
-        item->cas = next_cas(user->store);
+        item->cas = cas_after(user->store, item);
         mark_used(user, item);
         return true;
     }
@@ -901,7 +919,7 @@ bool store_renew(struct store_user *user, struct item **place, uint32_t hash, ui
 {
     if (own_cas != 0 || item_is(*place, ITEM_OWN_CAS))
         return copy_with_cas(user, place, hash, own_cas);
-    (*place)->cas = next_cas(user->store);
+    (*place)->cas = cas_after(user->store, *place);
     return true;
 }
 
