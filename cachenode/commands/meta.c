@@ -124,7 +124,7 @@ static struct str run_item_flags(struct answer *answer, bool is_vivified)
     return wins ? STR(" W") : was_sent ? STR(" Z") : STR("");
 }
 
-/* T shows in the t's that stand behind it. */
+/* What T and N do shows in the t's that stand behind them. */
 static char *put_get_flags(char *p, struct answer *answer)
 {
     struct str rest = answer->request->rest, flag;
@@ -134,6 +134,8 @@ static char *put_get_flags(char *p, struct answer *answer)
             answer->expires_at =
                 store_expiry(answer->session->user->store, answer->request->exptime);
             store_set_expiry(answer->item, answer->expires_at);
+        } else if (flag.data[0] == 'N') {
+            answer->expires_at = answer->item->expires_at;
         } else if (strchr("cfhklstO", flag.data[0]) != NULL) {
             p = put_flag(p, answer, flag);
         }
@@ -233,7 +235,9 @@ void command_meta_get(struct session *session, const struct mc_request *request,
         return;
     }
     answer = describe(session, request, item);
-    if (!mc_meta_has(request, 'u') && !is_vivified)
+    if (is_vivified)
+        answer.expires_at = 0;
+    if (!mc_meta_has(request, 'u'))
         store_use(user, item, is_touch);
     if (!answer_hit(&answer, is_vivified))
         session->wants_close = true;

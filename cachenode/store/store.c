@@ -637,8 +637,9 @@ static enum store_result may_put(struct store_user *user, struct item *old,
     uint64_t cas;
 
     if (terms->mode == STORE_ADD) {
+        /* Somebody cares for it, though he does not read it. */
         if (old != NULL)
-            mark_used(user, old);
+            mark_score(user, old);
         return old == NULL ? STORE_STORED : STORE_NOT_STORED;
     }
     if (terms->compares) {
