@@ -186,6 +186,12 @@ static char *page_start(const struct slab *slab, uint32_t number)
     return slab->base + ((size_t)number << PAGE_SHIFT);
 }
 
+/* Pages that may take up memory, with the arena locked. */
+static uint32_t pages_allowed(const struct slab *slab)
+{
+    return slab->page_limit > slab->charged ? slab->page_limit - slab->charged : 1;
+}
+
 /* A page that no class has, in number; 0: there is none within the limit. */
 static uint32_t arena_take(struct slab *slab, bool beyond_limit)
 {
@@ -196,7 +202,7 @@ static uint32_t arena_take(struct slab *slab, bool beyond_limit)
         number = slab->pool;
         slab->pool = slab->pages[number].next;
         slab->pooled--;
-    } else if (slab->page_count < slab->page_limit || beyond_limit) {
+    } else if (slab->page_count < pages_allowed(slab) || beyond_limit) {
         if (slab->retired != 0) {
             number = slab->retired;
             slab->retired = slab->pages[number].next;
@@ -215,7 +221,7 @@ static void arena_give(struct slab *slab, uint32_t number)
     uint32_t *stack = &slab->pool;
 
     lock_take(&slab->arena_lock);
-    if (slab->page_count > slab->page_limit) {
+    if (slab->page_count > pages_allowed(slab)) {
         madvise(page_start(slab, number), PAGE_SIZE, MADV_DONTNEED);
         slab->page_count--;
         stack = &slab->retired;
@@ -546,7 +552,7 @@ uint32_t slab_spare_pages(struct slab *slab)
 
     lock_take(&slab->arena_lock);
     spare = slab->pooled +
-            (slab->page_limit > slab->page_count ? slab->page_limit - slab->page_count : 0);
+            (pages_allowed(slab) > slab->page_count ? pages_allowed(slab) - slab->page_count : 0);
     lock_give(&slab->arena_lock);
     return spare;
 }
@@ -560,7 +566,7 @@ bool slab_set_limit(struct slab *slab, uint64_t memory_bytes)
     is_fine = !slab->is_fixed && pages + SLAB_CLASS_MAX < slab->page_reserve;
     if (is_fine)
         slab->page_limit = (uint32_t)pages;
-    while (is_fine && slab->pool != 0 && slab->page_count > slab->page_limit) {
+    while (is_fine && slab->pool != 0 && slab->page_count > pages_allowed(slab)) {
         uint32_t number = slab->pool;
 
         slab->pool = slab->pages[number].next;
@@ -574,12 +580,19 @@ bool slab_set_limit(struct slab *slab, uint64_t memory_bytes)
     return is_fine;
 }
 
+void slab_charge(struct slab *slab, uint64_t bytes)
+{
+    lock_take(&slab->arena_lock);
+    slab->charged = slab->is_fixed ? 0 : (uint32_t)(bytes >> PAGE_SHIFT);
+    lock_give(&slab->arena_lock);
+}
+
 bool slab_is_over_limit(struct slab *slab)
 {
     bool is_over;
 
     lock_take(&slab->arena_lock);
-    is_over = slab->page_count > slab->page_limit;
+    is_over = slab->page_count > pages_allowed(slab);
     lock_give(&slab->arena_lock);
     return is_over;
 }

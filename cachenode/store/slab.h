@@ -59,6 +59,7 @@ struct slab {
     uint32_t chunk_max;
     struct lock arena_lock; /* guards what follows but the classes */
     uint32_t page_limit, page_reserve;
+    uint32_t charged;      /* pages' worth of memory that is used elsewhere */
     uint32_t page_count;   /* pages that take up memory */
     uint32_t page_carved;  /* page numbers ever used */
     uint32_t pool, pooled; /* free pages that take up memory */
@@ -126,6 +127,9 @@ uint32_t slab_spare_pages(struct slab *slab);
 /* Sets the limit; false: it cannot be. Pages above it are to be vacated. */
 bool slab_set_limit(struct slab *slab, uint64_t memory_bytes);
 bool slab_is_over_limit(struct slab *slab);
+
+/* The index takes so much of the limit. */
+void slab_charge(struct slab *slab, uint64_t bytes);
 
 static inline void *slab_at(const struct slab *slab, item_id id)
 {

@@ -55,7 +55,10 @@ bool store_grow(struct store_user *user)
 {
     struct hash_table *table = &user->store->table;
 
+    if (!hash_table_is_crowded(table))
+        return false;
     for (unsigned i = 0; i < GROW_BUCKETS && hash_table_is_crowded(table); i++)
         hash_table_grow(table, store_hash);
+    slab_charge(&user->store->slab, hash_table_bytes(table));
     return hash_table_is_crowded(table);
 }
