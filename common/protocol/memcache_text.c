@@ -48,12 +48,7 @@ static struct str without_plus(struct str word)
 
 static const char *parse_flags(struct str *line, struct mc_request *request)
 {
-    uint64_t wide;
-
-    if (!number_parse_u64(without_plus(str_next_word(line)), &wide))
-        return bad_line;
-    request->flags = (uint32_t)wide; /* memcached reads them with strtoul */
-    return NULL;
+    return number_parse_u32(without_plus(str_next_word(line)), &request->flags) ? NULL : bad_line;
 }
 
 static bool parse_time(struct str *line, struct mc_request *request)

@@ -92,7 +92,8 @@ class Generator:
         elif how == 2:
             words[at] = words[at].encode('latin-1').upper().decode('latin-1')
         elif at != 4:
-            words[at] += self.pick(['x', '0', ' '])
+            # Not a digit more: flags beyond 32 bits are refused here, and wrap there.
+            words[at] += self.pick(['x', ' '])
         return words
 
     def command(self):
