@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cachenode/node.h"
+#include "cachenode/restart.h"
 #include "cachenode/stats.h"
 #include "cachenode/upkeep/upkeep.h"
 #include "cachenode/worker.h"
@@ -280,7 +281,8 @@ static struct store *make_store(const struct settings *settings, const char **er
                  .chunk_max = chunk_max,
                  .sizes = settings->slab_sizes,
                  .is_fixed = settings->lock_memory,
-                 .is_preallocated = settings->large_pages},
+                 .is_preallocated = settings->large_pages,
+                 .path = settings->memory_file},
         .item_size_max = (uint32_t)settings->item_size_max,
         .hash_power = settings->hash_power,
         .evictions = settings->evictions,
@@ -296,7 +298,7 @@ static struct store *make_store(const struct settings *settings, const char **er
                    .warm_max_factor = settings->warm_max_factor},
     };
 
-    return store_create(&options, error);
+    return restart_open(&options, error);
 }
 
 static bool start_workers(struct node *node)
@@ -325,7 +327,7 @@ static void node_stop(struct node *node)
     if (node->upkeep != NULL)
         upkeep_stop(node->upkeep);
     if (node->store != NULL)
-        store_free(node->store);
+        restart_close(node->store, node->settings->memory_file);
     loop_close(&node->loop);
     if (node->settings->pid_path != NULL)
         pid_file_remove(node->settings->pid_path);

@@ -53,7 +53,8 @@ struct settings {
     uint32_t slab_automove; /* 0 to 2 */
     uint32_t slab_automove_window;
     double slab_automove_ratio;
-    bool large_pages;    /* have all memory at the start, in huge pages */
+    bool large_pages;  /* have all memory at the start, in huge pages */
+    char *memory_file; /* have items in this file, for a warm restart; NULL: in memory of our own */
     uint32_t hash_power; /* log2 of buckets at the start */
     uint32_t hot_lru_pct, warm_lru_pct;
     double hot_max_factor, warm_max_factor;

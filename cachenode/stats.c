@@ -250,7 +250,7 @@ static void answer_settings(struct session *session)
     stat_yes(session, "inline_ascii_response", false);
     stat_yes(session, "drop_privileges", false);
     stat_number(session, "num_napi_ids", 0);
-    stat_text(session, "memory_file", "(null)");
+    stat_text(session, "memory_file", "%s", s->memory_file == NULL ? "(null)" : s->memory_file);
     stat_number(session, "client_flags_size", 4);
     session_reply(session, STR("END\r\n"));
 }

@@ -11,6 +11,7 @@ enum { TRIES_MAX = 10, HOLDS_NONE = 1 };
 struct candidate {
     struct item *item; /* NULL: dealt with */
     int worth;
+    uint64_t cas; /* among those of the same worth, the one stored first goes first */
     uint32_t used;
     bool is_over;
 };
@@ -32,6 +33,11 @@ __attribute__((no_sanitize("thread"))) static struct str peek_key(const struct i
     for (size_t i = 0; i < len; i++)
         room[i] = data[i];
     return (struct str){room, len};
+}
+
+__attribute__((no_sanitize("thread"))) static uint64_t peek_cas(const struct item *item)
+{
+    return *(const volatile uint64_t *)&item->cas;
 }
 
 struct lock *item_lock(struct store *store, const struct item *item, uint32_t *hash)
@@ -80,6 +86,7 @@ static void look_at(const struct store *store, struct item *chunk, struct sample
     *candidate = (struct candidate){
         .item = item,
         .used = item_peek(item),
+        .cas = peek_cas(item),
         .worth = score_worth(__atomic_load_n(&item->score, __ATOMIC_RELAXED), store_clock(store)),
         .is_over = expires_at != 0 && expires_at <= store_now(store),
     };
@@ -105,6 +112,11 @@ static void take_sample(struct store_user *user, unsigned class_id, unsigned siz
         look_at(user->store, chunks[i], sample);
 }
 
+static bool is_lower(const struct candidate *a, const struct candidate *b)
+{
+    return a->worth != b->worth ? a->worth < b->worth : a->cas < b->cas;
+}
+
 /* The least useful of the sample that is in one of the segments, which are bits. */
 static struct candidate *lowest(struct sample *sample, unsigned segments)
 {
@@ -114,7 +126,7 @@ static struct candidate *lowest(struct sample *sample, unsigned segments)
         struct candidate *each = &sample->candidates[i];
 
         if (each->item != NULL && (segments >> used_segment(each->used) & 1) != 0 &&
-            (best == NULL || each->worth < best->worth))
+            (best == NULL || is_lower(each, best)))
             best = each;
     }
     return best;
@@ -186,9 +198,11 @@ static void flow_shares(struct store_user *user, struct sample *sample, unsigned
     }
 }
 
-/* Where there are no segments, all items are COLD. */
-static void flow_all(struct store_user *user, struct sample *sample)
+/* Where there are no segments, all items are COLD. True: many were not. */
+static bool flow_all(struct store_user *user, struct sample *sample)
 {
+    unsigned before = sample->in_segment[SEGMENT_COLD];
+
     for (unsigned i = 0; i < sample->count; i++) {
         struct candidate *each = &sample->candidates[i];
         enum segment segment = used_segment(each->used);
@@ -196,6 +210,7 @@ static void flow_all(struct store_user *user, struct sample *sample)
         if (each->item != NULL && (segment == SEGMENT_HOT || segment == SEGMENT_WARM))
             flow(user, sample, each, SEGMENT_COLD);
     }
+    return sample->in_segment[SEGMENT_COLD] > before + SAMPLE_MAX / 16;
 }
 
 /* The seconds that the longest unused item of the segment was not used. */
@@ -296,6 +311,11 @@ static void advance_clock(struct store *store, uint64_t bytes)
     uint64_t tick = store->options.slab.memory_bytes / SCORE_TICKS_PER_TURNOVER;
 
     __atomic_store_n(&store->clock, (uint32_t)(sum / tick), __ATOMIC_RELAXED);
+}
+
+void evict_continue_clock(struct store *store, uint64_t evicted_bytes)
+{
+    advance_clock(store, evicted_bytes);
 }
 
 /* With -M, or when all of the sample is COLD's to keep, nothing but what is over goes. */
@@ -400,7 +420,7 @@ bool store_balance(struct store_user *user)
 
         take_sample(user, class_id, SAMPLE_MAX, &sample);
         if (!tuning.is_segmented) {
-            flow_all(user, &sample);
+            has_more = flow_all(user, &sample) || has_more;
             continue;
         }
         has_more = has_more || excess(&sample, SEGMENT_HOT, tuning.hot_pct, 0) > SAMPLE_MAX / 4 ||

@@ -289,6 +289,16 @@ void hash_table_remove(struct hash_table *table, const struct item *item, uint32
         bucket_tidy(table, bucket);
 }
 
+void hash_table_expect(struct hash_table *table, uint64_t item_count)
+{
+    uint64_t count = item_count / CROWDED + 1;
+
+    if (count > table->bucket_max)
+        count = table->bucket_max;
+    if (count > table->bucket_count)
+        table->bucket_count = (uint32_t)count;
+}
+
 bool hash_table_is_crowded(const struct hash_table *table)
 {
     return __atomic_load_n(&table->item_count, __ATOMIC_RELAXED) >

@@ -68,6 +68,9 @@ void hash_table_replace(struct hash_table *table, const struct item *item, struc
 /* Removes an item that is there. */
 void hash_table_remove(struct hash_table *table, const struct item *item, uint32_t hash);
 
+/* Makes an empty table fit for so many items. */
+void hash_table_expect(struct hash_table *table, uint64_t item_count);
+
 /* Whether it is time to grow; then splits one bucket, locking its stripe itself. */
 bool hash_table_is_crowded(const struct hash_table *table);
 void hash_table_grow(struct hash_table *table, uint32_t (*hash_of)(struct str key));

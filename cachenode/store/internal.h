@@ -8,7 +8,7 @@
 #include "cachenode/store/score.h"
 #include "cachenode/store/store.h"
 
-enum { FLUSHES_MAX = 1024 };
+enum { FLUSHES_MAX = 1024, STORE_FIRST_SECOND = 2 };
 
 /* What is known of a class when memory is short; all atomic. */
 struct demand {
@@ -106,6 +106,9 @@ struct item *item_of_chunk(const struct store *store, struct item *chunk);
 /* A chunk of the class; evicts for it, and moves pages, if that is allowed. NULL: there is
  * none. */
 void *evict_take(struct store_user *user, unsigned class_id);
+
+/* Sets the scores' clock to where it was when so much had been evicted. */
+void evict_continue_clock(struct store *store, uint64_t evicted_bytes);
 
 /* Takes memory from a few items of the class. False: from none. */
 bool evict_some(struct store_user *user, unsigned class_id);

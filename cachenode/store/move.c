@@ -10,13 +10,14 @@
 #include "common/base/clock.h"
 
 /* Worths are in sixteenths of a doubling (score.h). */
-enum { DOUBLING = 16, WORTH_OF_FREE = -10000, SLACK_MIN = 8, FAR_APART = 32 };
+enum { DOUBLING = 16, WORTH_OF_FREE = -10000, SLACK_MIN = 8, FAR_APART = 16 };
 
 /* Chunks of a page that a worker moves himself; more are left to upkeep. */
 enum { MOVED_AT_ONCE_MAX = 128 };
 
-/* When a page that will not become empty is insisted on, and given up. */
-enum { INSIST_US = 1000 * 1000, GIVE_UP_US = 10 * 1000 * 1000 };
+/* Until when a page that does not become empty is looked at again at once, from when it is
+ * insisted on, and when it is given up. */
+enum { HURRY_US = 20 * 1000, INSIST_US = 1000 * 1000, GIVE_UP_US = 10 * 1000 * 1000 };
 
 /* --- vacating --- */
 
@@ -367,7 +368,7 @@ static bool move_by_worth(struct store_user *user)
         return false;
     gain = store->demands[receiver].worth - store->demands[donor].worth;
     return gain > slack(store) && leave(user, donor, receiver, true) && vacate(user) &&
-           gain > DOUBLING;
+           gain > FAR_APART;
 }
 
 /* A page above the memory limit goes. */
@@ -387,8 +388,11 @@ bool store_move_pages(struct store_user *user)
     if (!lock_try(&mover->lock))
         return true;
     if (mover->page != 0) {
-        has_more = vacate(user);
-        if (!has_more && clock_read_us() - mover->since_us > GIVE_UP_US) {
+        uint64_t spent_us = clock_read_us() - mover->since_us;
+        bool is_done = vacate(user);
+
+        has_more = is_done || spent_us < HURRY_US;
+        if (!is_done && spent_us > GIVE_UP_US) {
             slab_page_stay(&store->slab, mover->page);
             __atomic_store_n(&mover->page, 0, __ATOMIC_RELAXED);
         }

@@ -596,3 +596,35 @@ bool slab_is_over_limit(struct slab *slab)
     lock_give(&slab->arena_lock);
     return is_over;
 }
+
+/* --- restart --- */
+
+bool slab_restore_page(struct slab *slab, uint32_t number, unsigned class_id, uint16_t carved)
+{
+    struct slab_class *class = &slab->classes[class_id];
+    struct page *page = &slab->pages[number];
+
+    slab->page_carved = number;
+    slab->page_count++;
+    if (class_id == 0) {
+        arena_give(slab, number);
+        return true;
+    }
+    if (!class_add(slab, class_id, number))
+        return false;
+    page->carved = page->used = carved;
+    class->used += carved;
+    if (carved == class->chunks_per_page)
+        open_remove(slab, class, page);
+    return true;
+}
+
+void slab_restore_free(struct slab *slab, struct item *chunk)
+{
+    struct slab_class *class = &slab->classes[slab_class_of(slab, chunk)];
+
+    item_set_used(chunk, 0);
+    lock_take(&class->lock);
+    class_give(slab, class, chunk);
+    lock_give(&class->lock);
+}

@@ -113,6 +113,11 @@ uint32_t slab_page_leave(struct slab *slab, unsigned class_id, bool keeps_one, u
  * something still is. */
 bool slab_page_arrive(struct slab *slab, uint32_t page, unsigned class_id);
 
+/* Makes an image's page what it was, all of its carved chunks in use; class 0: in the pool.
+ * Pages come in order. Then what is not in use is freed. */
+bool slab_restore_page(struct slab *slab, uint32_t number, unsigned class_id, uint16_t carved);
+void slab_restore_free(struct slab *slab, struct item *chunk);
+
 /* Gives up vacating a page. */
 void slab_page_stay(struct slab *slab, uint32_t page);
 

@@ -11,7 +11,7 @@
 #include "common/base/random.h"
 #include "common/bytes/number.h"
 
-enum { RELATIVE_MAX_S = 60 * 60 * 24 * 30, LONG_AGO = 1, FIRST_SECOND = 2 };
+enum { RELATIVE_MAX_S = 60 * 60 * 24 * 30, LONG_AGO = 1 };
 
 /* --- life and time --- */
 
@@ -27,7 +27,7 @@ struct store *store_create(const struct store_options *options, const char **err
     score_init(&store->scores);
     lock_init(&store->mover.lock, LOCK_mover);
     store->start_us = clock_read_us();
-    store->now = FIRST_SECOND;
+    store->now = STORE_FIRST_SECOND;
     list_init(&store->users);
     lock_init(&store->lock, LOCK_store);
     if (!slab_init(&store->slab, &options->slab, error) ||
@@ -110,7 +110,7 @@ static void flush_all(struct store *store)
 
 void store_tick(struct store *store)
 {
-    uint32_t now = (uint32_t)((clock_read_us() - store->start_us) / 1000000) + FIRST_SECOND;
+    uint32_t now = (uint32_t)((clock_read_us() - store->start_us) / 1000000) + STORE_FIRST_SECOND;
     bool is_due = false;
 
     __atomic_store_n(&store->now, now, __ATOMIC_RELAXED);
