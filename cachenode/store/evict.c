@@ -364,7 +364,8 @@ bool evict_some(struct store_user *user, unsigned class_id)
     return taken != 0;
 }
 
-void *evict_take(struct store_user *user, unsigned class_id)
+/* There is nothing free: other items' memory has to do. */
+__attribute__((noinline)) static void *take_from_others(struct store_user *user, unsigned class_id)
 {
     struct store *store = user->store;
     struct store_class_metrics *metrics = &user->classes[class_id];
@@ -384,6 +385,13 @@ void *evict_take(struct store_user *user, unsigned class_id)
     }
     metric_add(&metrics->outofmemory, 1);
     return NULL;
+}
+
+void *evict_take(struct store_user *user, unsigned class_id)
+{
+    void *chunk = slab_take(&user->store->slab, &user->magazines[class_id], class_id);
+
+    return chunk != NULL ? chunk : take_from_others(user, class_id);
 }
 
 /* --- upkeep --- */
