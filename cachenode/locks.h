@@ -12,7 +12,8 @@
     X(store, 3, "the store's users, tuning and waiting flushes")                                   \
     X(slab_class, 4, "one slab class's pages and free chunks")                                     \
     X(arena, 5, "pages not given to any class, spare buckets")                                     \
-    X(clients, 6, "the list of one worker's clients")
+    X(clients, 6, "the list of one worker's clients")                                              \
+    X(auth, 7, "users and passwords")
 
 #define LOCK_RANK(name, rank, guards) LOCK_##name = (rank),
 enum lock_rank { LOCKS(LOCK_RANK) };

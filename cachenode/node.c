@@ -38,6 +38,7 @@ struct node {
     uint64_t full_since_us;
     struct loop_post room; /* from a worker: one is gone */
     struct node_metrics metrics;
+    struct auth auth;
     struct stats_source source;
 };
 
@@ -261,14 +262,25 @@ static void caught_end(int number, void *context)
     loop_stop(&node->loop);
 }
 
-static void caught_nothing(int number, void *context)
+static void caught_hangup(int number, void *context)
 {
-    (void)number;
-    (void)context;
+    struct node *node = context;
+    const char *why;
+
+    if (!auth_reload(&node->auth, &why))
+        log_error("signal %d: %s: %s; the old users stay", number, node->auth.path, why);
+    else if (node->auth.path != NULL)
+        log_info("signal %d: %s is read again", number, node->auth.path);
+}
+
+/* The file that says who may; NULL: none is needed. */
+static const char *auth_path(const struct settings *settings)
+{
+    return settings->sasl ? getenv("MEMCACHED_SASL_PWDB") : settings->auth_path;
 }
 
 static const struct signal_row signal_rows[] = {
-    {SIGTERM, caught_end}, {SIGINT, caught_end}, {SIGUSR1, caught_end}, {SIGHUP, caught_nothing}};
+    {SIGTERM, caught_end}, {SIGINT, caught_end}, {SIGUSR1, caught_end}, {SIGHUP, caught_hangup}};
 
 static struct store *make_store(const struct settings *settings, const char **error)
 {
@@ -339,6 +351,7 @@ static bool node_start(struct node *node)
 
     node->source = (struct stats_source){.settings = node->settings,
                                          .metrics = &node->metrics,
+                                         .auth = &node->auth,
                                          .start_us = clock_read_us(),
                                          .node = node,
                                          .sum = sum_workers,
@@ -358,6 +371,7 @@ int node_run(const struct settings *settings)
 {
     struct node *node = calloc(1, sizeof(*node));
     int status = EXIT_FAILURE;
+    const char *why;
 
     /* Signals first: who can reach a port may also end us. */
     if (node == NULL || !loop_open(&node->loop) ||
@@ -368,7 +382,9 @@ int node_run(const struct settings *settings)
         return EX_OSERR;
     }
     node->settings = settings;
-    if (!listen_all(node))
+    if (!auth_open(&node->auth, auth_path(settings), &why))
+        fprintf(stderr, "cachenode: %s: %s\n", auth_path(settings), why);
+    else if (!listen_all(node))
         status = EX_OSERR;
     else if (settings->user != NULL && getuid() == 0 &&
              daemon_become_user(settings->user) != USER_OK) {

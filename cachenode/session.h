@@ -34,6 +34,8 @@ struct stats_source;
     X(bytes_read, COUNTER, "bytes that clients sent")                                              \
     X(bytes_written, COUNTER, "bytes sent to clients")                                             \
     X(idle_kicks, COUNTER, "clients closed for saying nothing")                                    \
+    X(auth_cmds, COUNTER, "attempts to authenticate")                                              \
+    X(auth_errors, COUNTER, "attempts that failed")                                                \
     X(conn_yields, COUNTER, "times a client had to let others go first")                           \
     X(curr_connections, GAUGE, "clients connected")
 
@@ -47,6 +49,8 @@ struct session {
     struct store_user *user;
     struct worker_metrics *metrics;
     const struct stats_source *source;
+    bool *is_authenticated; /* the client's; of meaning with -S or -Y alone */
+    bool *sasl_started;
     bool wants_close; /* quit, or no memory for a reply: close when all is written */
 };
 

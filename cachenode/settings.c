@@ -167,7 +167,12 @@ static const struct option setting_table[] = {
     SETTING('b', "listen-backlog", COUNT, backlog, .initial = "1024", .max = INT32_MAX,
             .help = "connections that wait to be accepted"),
     SETTING('B', "protocol", STRING, protocol, .initial = "auto", .argument = "NAME",
-            .help = "auto or ascii"),
+            .help = "auto, ascii or binary"),
+    SETTING('S', "enable-sasl", BOOL, sasl, .flag = "true",
+            .help = "have clients authenticate by SASL PLAIN; MEMCACHED_SASL_PWDB names the "
+                    "file of user:password lines"),
+    SETTING('Y', "auth-file", STRING, auth_path, .argument = "FILE",
+            .help = "have text clients authenticate; lines of user:password"),
     SETTING('I', "max-item-size", SIZE, item_size_max, .initial = "1m",
             .help = "largest item, 1k to 1g"),
     SETTING('F', "disable-flush-all", BOOL, flush_enabled, .initial = "true", .flag = "false",
@@ -234,11 +239,14 @@ static int check(const struct settings *s, const char **why)
         const char *why;
     } checks[] = {
         {s->udp_port != 0, EX_USAGE, "-U: UDP is not yet supported, only 0 is"},
-        {strcmp(s->protocol, "binary") == 0, EX_USAGE,
-         "-B: the binary protocol is not yet supported, use auto or ascii"},
+        {s->sasl && strcmp(s->protocol, "ascii") == 0, EX_USAGE,
+         "-S: SASL is of the binary protocol, it cannot be had with -B ascii"},
+        {s->auth_path != NULL && strcmp(s->protocol, "binary") == 0, EX_USAGE,
+         "-Y: an auth file is for text clients, it cannot be had with -B binary"},
+        {s->auth_path != NULL && s->sasl, EX_USAGE, "-Y and -S cannot be had together"},
         {strcmp(s->protocol, "auto") != 0 && strcmp(s->protocol, "ascii") != 0 &&
              strcmp(s->protocol, "binary") != 0,
-         EX_USAGE, "Invalid value for binding protocol: -B takes auto or ascii"},
+         EX_USAGE, "Invalid value for binding protocol: -B takes auto, ascii or binary"},
         {s->growth_factor <= 1, EX_BAD_VALUE, "Factor must be greater than 1 (-f)"},
         {s->item_size_max < ITEM_SIZE_MIN, EX_USAGE,
          "Item max size cannot be less than 1024 bytes (-I)"},

@@ -70,7 +70,9 @@ struct settings {
     uint32_t verbosity;
 
     uint32_t udp_port; /* only 0 */
-    char *protocol;    /* auto or ascii */
+    char *protocol;    /* auto, ascii or binary */
+    bool sasl;         /* binary clients have to authenticate */
+    char *auth_path;   /* users and passwords for text clients; NULL: they need none */
     bool show_help, show_version;
 };
 

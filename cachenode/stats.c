@@ -110,7 +110,8 @@ static void answer_commands(struct session *session, const struct numbers *n)
     stat_number(session, "touch_misses", w->touch_misses);
     stat_number(session, "store_too_large", s->store_too_large);
     stat_number(session, "store_no_memory", s->store_no_memory);
-    stat_zeroes(session, (const char *const[]){"auth_cmds", "auth_errors", NULL});
+    stat_number(session, "auth_cmds", w->auth_cmds);
+    stat_number(session, "auth_errors", w->auth_errors);
     if (session->source->settings->idle_timeout_s != 0)
         stat_number(session, "idle_kicks", w->idle_kicks);
     stat_number(session, "bytes_read", w->bytes_read);
@@ -183,6 +184,16 @@ static void answer_general(struct session *session)
 
 /* --- stats settings --- */
 
+/* What clients may speak, in memcached's words. */
+static const char *binding_protocol(const struct settings *settings)
+{
+    if (settings->sasl || strcmp(settings->protocol, "binary") == 0)
+        return "binary";
+    if (settings->auth_path != NULL || strcmp(settings->protocol, "ascii") == 0)
+        return "ascii";
+    return "auto-negotiate";
+}
+
 static void answer_settings(struct session *session)
 {
     const struct settings *s = session->source->settings;
@@ -214,10 +225,9 @@ static void answer_settings(struct session *session)
     stat_number(session, "reqs_per_event", s->reqs_per_event);
     stat_yes(session, "cas_enabled", s->use_cas);
     stat_number(session, "tcp_backlog", s->backlog);
-    stat_text(session, "binding_protocol", "%s",
-              strcmp(s->protocol, "auto") == 0 ? "auto-negotiate" : s->protocol);
-    stat_yes(session, "auth_enabled_sasl", false);
-    stat_yes(session, "auth_enabled_ascii", false);
+    stat_text(session, "binding_protocol", "%s", binding_protocol(s));
+    stat_yes(session, "auth_enabled_sasl", s->sasl);
+    stat_text(session, "auth_enabled_ascii", "%s", s->auth_path != NULL ? s->auth_path : "no");
     stat_number(session, "item_size_max", s->item_size_max);
     stat_yes(session, "maxconns_fast", s->maxconns_fast);
     stat_number(session, "hashpower_init", s->hash_power);

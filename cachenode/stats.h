@@ -4,6 +4,7 @@
 #ifndef CACHENODE_STATS_H
 #define CACHENODE_STATS_H
 
+#include "cachenode/auth.h"
 #include "cachenode/session.h"
 #include "cachenode/settings.h"
 
@@ -24,6 +25,7 @@ struct stats_source {
     const struct settings *settings;
     struct store *store;
     struct node_metrics *metrics;
+    struct auth *auth;
     uint64_t start_us; /* monotonic */
     void *node;
     /* Adds up all workers' metrics; zeroes their counters. */

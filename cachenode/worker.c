@@ -62,6 +62,7 @@ bool worker_start(struct worker *worker, struct store *store, const struct stats
                                               .user = store_user_create(store),
                                               .source = source,
                                               .reqs_per_event = source->settings->reqs_per_event,
+                                              .only_dialect = client_only_dialect(source->settings),
                                               .gone = gone,
                                               .node = source->node};
     lock_init(&worker->context.lock, LOCK_clients);

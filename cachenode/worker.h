@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-#include "cachenode/client.h"
+#include "cachenode/client/client.h"
 
 struct worker {
     struct loop loop;

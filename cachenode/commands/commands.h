@@ -20,7 +20,7 @@ command_handler command_flush_all, command_version, command_verbosity, command_s
     command_quit;                                                   /* admin.c */
 command_handler command_cache_memlimit, command_slabs, command_lru; /* memory.c */
 
-/* Appends an item's value and CR LF: copied if it is small or has too many holders, else held.
+/* Appends an item's value: copied if it is small or has too many holders, else held.
  * With the item's stripe locked. False: memory ran out. */
 bool command_append_value(struct session *session, struct item *item);
 

@@ -165,7 +165,8 @@ static bool answer_hit(struct answer *answer, bool is_vivified)
     if (is_small)
         p = put(put(p, (struct str){item_value(item), item->value_len}), STR("\r\n"));
     chain_commit(session->out, (size_t)(p - line));
-    return is_small || !with_value || command_append_value(session, item);
+    return is_small || !with_value ||
+           (command_append_value(session, item) && chain_copy(session->out, STR("\r\n")));
 }
 
 /* Makes an empty item for the key, for this client to fill. */

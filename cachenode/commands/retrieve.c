@@ -21,7 +21,7 @@ bool command_append_value(struct session *session, struct item *item)
         if (done == item->value_len)
             break;
     }
-    return chain_copy(session->out, STR("\r\n"));
+    return true;
 }
 
 /* With its stripe locked: appends a VALUE block, in one go if it is small. */
@@ -42,7 +42,8 @@ static bool append_item(struct session *session, struct item *item, const uint64
         out[len++] = '\n';
     }
     chain_commit(session->out, len);
-    return is_small || command_append_value(session, item);
+    return is_small ||
+           (command_append_value(session, item) && chain_copy(session->out, STR("\r\n")));
 }
 
 static bool answer_key(struct session *session, struct str key, uint32_t hash, bool with_cas,

@@ -181,6 +181,16 @@ bool chain_move(struct chain *from, struct chain *to)
     return true;
 }
 
+void chain_read(const struct chain *chain, char *out)
+{
+    for (unsigned i = 0; i < chain->count; i++) {
+        struct str bytes = slice_at(chain, i)->bytes;
+
+        memcpy(out, bytes.data, bytes.len);
+        out += bytes.len;
+    }
+}
+
 void chain_truncate(struct chain *chain, size_t len)
 {
     ASSERT(len <= chain->len);

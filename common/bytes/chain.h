@@ -85,6 +85,9 @@ static inline bool chain_copy(struct chain *chain, struct str bytes)
  * what was not moved. */
 bool chain_move(struct chain *from, struct chain *to);
 
+/* Copies all of it to `out`, which has room for `len` bytes. */
+void chain_read(const struct chain *chain, char *out);
+
 /* Cuts the chain back to its first `len` bytes. */
 void chain_truncate(struct chain *chain, size_t len);
 

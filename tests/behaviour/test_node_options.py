@@ -57,6 +57,11 @@ def wait_until(condition, patience_s=20):
         time.sleep(0.01)
 
 
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(('127.0.0.1', port)) == 0
+
+
 def run(*arguments):
     """Runs a node that is expected to end by itself."""
     user = ['-u', 'root'] if os.getuid() == 0 else []
@@ -234,6 +239,7 @@ class Switches(unittest.TestCase):
                 return b'lock' in errors.read()
             try:
                 wait_until(lambda: has_locked() or has_warned())
+                wait_until(lambda: listens(port))
             finally:
                 node.send_signal(signal.SIGTERM)
                 self.assertEqual(node.wait(20), 0)

@@ -2,12 +2,15 @@
  * A client of the node, from accept to close: input is cut into requests, which are
  * run in batches; values go straight into their items.
  */
-#ifndef CACHENODE_CLIENT_H
-#define CACHENODE_CLIENT_H
+#ifndef CACHENODE_CLIENT_CLIENT_H
+#define CACHENODE_CLIENT_CLIENT_H
 
 #include "cachenode/session.h"
+#include "cachenode/settings.h"
 #include "common/base/lock.h"
 #include "common/net/conn.h"
+
+struct dialect;
 
 /* What a worker's clients share. */
 struct client_context {
@@ -16,7 +19,8 @@ struct client_context {
     struct worker_metrics metrics;
     const struct stats_source *source;
     uint32_t reqs_per_event;
-    struct lock lock; /* others read the list, for statistics */
+    const struct dialect *only_dialect; /* NULL: any */
+    struct lock lock;                   /* others read the list, for statistics */
     struct list clients;
     /* A client is gone. */
     void (*gone)(void *node);
@@ -28,6 +32,9 @@ struct client_info {
     int fd;
     uint32_t idle_s;
 };
+
+/* The dialect that clients have to speak; NULL: either. */
+const struct dialect *client_only_dialect(const struct settings *settings);
 
 /* Takes over the connected socket `fd`. */
 void client_accept(struct client_context *context, int fd);

@@ -1,0 +1,247 @@
+/*
+ * From top to bottom: what is true of clients whatever they speak; values that come by and
+ * by; input; coming and going.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cachenode/client/internal.h"
+#include "common/base/log.h"
+#include "common/protocol/memcache_binary.h"
+
+static struct session session_of(struct client *client)
+{
+    return (struct session){.out = &client->conn.out,
+                            .fd = client->fd,
+                            .is_authenticated = &client->is_authenticated,
+                            .sasl_started = &client->sasl_started,
+                            .user = client->context->user,
+                            .metrics = &client->context->metrics,
+                            .source = client->context->source};
+}
+
+static void count_bytes(struct client *client)
+{
+    struct worker_metrics *metrics = &client->context->metrics;
+
+    metric_add(&metrics->bytes_read, client->conn.bytes_read - client->bytes_read);
+    metric_add(&metrics->bytes_written, client->conn.bytes_written - client->bytes_written);
+    client->bytes_read = client->conn.bytes_read;
+    client->bytes_written = client->conn.bytes_written;
+}
+
+/* After running requests: has replies written, ends what is to end, holds back who does not
+ * read. */
+static void settle(struct client *client, const struct session *session)
+{
+    struct conn *conn = &client->conn;
+
+    count_bytes(client);
+    if (session->wants_close)
+        conn_close_flushed(conn);
+    if (conn->out.len != 0)
+        conn_flush_later(conn);
+    if (conn->out.len > UNREAD_MAX)
+        conn_pause(conn);
+}
+
+/* --- a value that is not all there --- */
+
+size_t client_swallow(struct client *client, size_t len, size_t there)
+{
+    size_t part = len < there ? len : there;
+
+    client->swallowed = len - part;
+    return part;
+}
+
+void client_fill_value(struct store_user *user, struct item *item, const char *value)
+{
+    size_t done = 0;
+
+    while (done < item->value_len) {
+        char *piece;
+        size_t len = store_value_piece(user, item, done, &piece);
+
+        memcpy(piece, value + done, len);
+        done += len;
+    }
+}
+
+/* Has the rest of the value, then its ending, received where they belong; false when there is
+ * nothing left to come. */
+static bool receive_rest(struct client *client)
+{
+    struct arrival *arrival = client->arrival;
+    size_t value_len = arrival->item->value_len;
+    char *piece;
+
+    if (arrival->done < value_len) {
+        size_t len = store_value_piece(client->context->user, arrival->item, arrival->done, &piece);
+
+        arrival->done += len;
+        conn_receive(&client->conn, piece, len);
+    } else if (arrival->done == value_len && client->dialect->ending_len != 0) {
+        arrival->done += client->dialect->ending_len;
+        conn_receive(&client->conn, arrival->ending, client->dialect->ending_len);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+bool client_begin_arrival(struct client *client, struct str head, uint32_t hash, struct item *item)
+{
+    struct arrival *arrival = malloc(sizeof(*arrival) + head.len);
+
+    if (arrival == NULL)
+        return false;
+    *arrival = (struct arrival){.item = item, .hash = hash, .head_len = head.len};
+    memcpy(arrival->head, head.data, head.len);
+    client->arrival = arrival;
+    receive_rest(client);
+    return true;
+}
+
+static void client_received(struct conn *conn)
+{
+    struct client *client = container_of(conn, struct client, conn);
+    struct arrival *arrival = client->arrival;
+    struct session session = session_of(client);
+
+    if (receive_rest(client))
+        return;
+    client->arrival = NULL;
+    client->dialect->arrived(&session, arrival);
+    free(arrival);
+    settle(client, &session);
+}
+
+/* --- input --- */
+
+const struct dialect *client_only_dialect(const struct settings *settings)
+{
+    if (settings->sasl || strcmp(settings->protocol, "binary") == 0)
+        return &binary_dialect;
+    if (settings->auth_path != NULL || strcmp(settings->protocol, "ascii") == 0)
+        return &text_dialect;
+    return NULL;
+}
+
+/* The first byte tells what a client speaks, where he has a choice. */
+static const struct dialect *dialect_of(const struct client *client, char first)
+{
+    const struct dialect *only = client->context->only_dialect;
+
+    if (only != NULL)
+        return only;
+    return (unsigned char)first == MC_BINARY_REQUEST ? &binary_dialect : &text_dialect;
+}
+
+static size_t client_input(struct conn *conn, struct str in)
+{
+    struct client *client = container_of(conn, struct client, conn);
+    struct session session = session_of(client);
+    size_t used = client_swallow(client, client->swallowed, in.len);
+
+    __atomic_store_n(&client->last_said_s, store_now(session.user->store), __ATOMIC_RELAXED);
+    if (client->dialect == NULL)
+        client->dialect = dialect_of(client, in.data[0]);
+    if (used < in.len)
+        used += client->dialect->input(client, &session, str_skip(in, used));
+    settle(client, &session);
+    return used;
+}
+
+static void client_drained(struct conn *conn)
+{
+    count_bytes(container_of(conn, struct client, conn));
+    conn_resume(conn);
+}
+
+/* The client sends no more: what he asked for is in the replies already. */
+static void client_eof(struct conn *conn)
+{
+    conn_close_flushed(conn);
+}
+
+/* --- coming and going --- */
+
+static void client_closed(struct conn *conn)
+{
+    struct client *client = container_of(conn, struct client, conn);
+
+    count_bytes(client);
+    if (client->arrival != NULL)
+        store_release(client->context->user, client->arrival->item);
+    free(client->arrival);
+    lock_take(&client->context->lock);
+    list_remove(&client->link);
+    lock_give(&client->context->lock);
+    client->context->gone(client->context->node);
+    metric_sub(&client->context->metrics.curr_connections, 1);
+    free(client);
+}
+
+static const struct conn_ops client_ops = {.input = client_input,
+                                           .received = client_received,
+                                           .drained = client_drained,
+                                           .eof = client_eof,
+                                           .closed = client_closed};
+
+void client_accept(struct client_context *context, int fd)
+{
+    struct client *client = calloc(1, sizeof(*client));
+
+    if (client == NULL) {
+        log_limited(LOG_ERROR, "out of memory for a client");
+        close(fd);
+        context->gone(context->node);
+        return;
+    }
+    client->context = context;
+    client->fd = fd;
+    client->last_said_s = store_now(context->user->store);
+    lock_take(&context->lock);
+    list_append(&context->clients, &client->link);
+    lock_give(&context->lock);
+    metric_add(&context->metrics.curr_connections, 1);
+    conn_open(&client->conn, context->loop, fd, &client_ops);
+}
+
+static uint32_t idle_of(const struct client *client)
+{
+    return store_now(client->context->user->store) -
+           __atomic_load_n(&client->last_said_s, __ATOMIC_RELAXED);
+}
+
+void client_visit_all(struct client_context *context,
+                      void (*visit)(void *arg, const struct client_info *info), void *arg)
+{
+    lock_take(&context->lock);
+    LIST_EACH (&context->clients, each, after) {
+        const struct client *client = container_of(each, struct client, link);
+
+        visit(arg, &(struct client_info){client->fd, idle_of(client)});
+    }
+    lock_give(&context->lock);
+}
+
+void client_close_idle(struct client_context *context, uint32_t limit_s)
+{
+    LIST_EACH (&context->clients, each, after) {
+        struct client *client = container_of(each, struct client, link);
+
+        if (client->arrival != NULL || client->swallowed != 0 || client->conn.kept != NULL ||
+            client->conn.out.len != 0 || idle_of(client) <= limit_s)
+            continue;
+        metric_add(&context->metrics.idle_kicks, 1);
+        conn_close(&client->conn);
+    }
+}
+
+void client_close_all(struct client_context *context)
+{
+    LIST_EACH (&context->clients, each, after)
+        conn_end(&container_of(each, struct client, link)->conn);
+}

@@ -1,0 +1,63 @@
+/*
+ * What the files of this folder share: a client, and what a dialect is.
+ */
+#ifndef CACHENODE_CLIENT_INTERNAL_H
+#define CACHENODE_CLIENT_INTERNAL_H
+
+#include "cachenode/client/client.h"
+
+/* A client who does not read his replies is not read from. */
+enum { UNREAD_MAX = 4 << 20 };
+
+struct client {
+    struct conn conn;
+    struct client_context *context;
+    const struct dialect *dialect; /* NULL: he has not said anything */
+    struct list link;
+    int fd;                             /* also for who only lists the clients */
+    uint32_t last_said_s;               /* atomic; second of store_now */
+    uint64_t bytes_read, bytes_written; /* of the conn's, what is counted already */
+    struct arrival *arrival;            /* NULL: no value is on its way into an item */
+    size_t swallowed;                   /* bytes of a value yet to be passed over */
+    bool is_authenticated, sasl_started;
+};
+
+/* A storage command whose value is not all there. */
+struct arrival {
+    struct item *item;
+    size_t done; /* bytes of the value that are there or on their way */
+    uint32_t hash;
+    char ending[2]; /* what follows the value, if the dialect has that */
+    size_t head_len;
+    char head[]; /* the request but for its value, to be parsed again at the end */
+};
+
+struct dialect {
+    /* Runs requests from the front of `in`; returns the bytes used. */
+    size_t (*input)(struct client *client, struct session *session, struct str in);
+    /* The value of an arrival is whole. */
+    void (*arrived)(struct session *session, const struct arrival *arrival);
+    size_t ending_len; /* bytes behind a value */
+};
+
+extern const struct dialect text_dialect, binary_dialect;
+
+/* Has the value of a request, which `head` is all else of, received into the item, which it
+ * takes over; false when memory ran out. */
+bool client_begin_arrival(struct client *client, struct str head, uint32_t hash,
+                          struct item *item);
+
+/* Fills in a value that is all there, of `item` of any shape. */
+void client_fill_value(struct store_user *user, struct item *item, const char *value);
+
+/* Passes over a value of which `there` bytes have come; returns how many of these are its. */
+size_t client_swallow(struct client *client, size_t len, size_t there);
+
+/* Whether no more input may be looked at now. */
+static inline bool client_must_stop(const struct client *client, const struct session *session)
+{
+    return session->wants_close || client->conn.dying || client->swallowed != 0 ||
+           client->arrival != NULL;
+}
+
+#endif
