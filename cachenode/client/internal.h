@@ -44,8 +44,7 @@ extern const struct dialect text_dialect, binary_dialect;
 
 /* Has the value of a request, which `head` is all else of, received into the item, which it
  * takes over; false when memory ran out. */
-bool client_begin_arrival(struct client *client, struct str head, uint32_t hash,
-                          struct item *item);
+bool client_begin_arrival(struct client *client, struct str head, uint32_t hash, struct item *item);
 
 /* Fills in a value that is all there, of `item` of any shape. */
 void client_fill_value(struct store_user *user, struct item *item, const char *value);

@@ -239,5 +239,4 @@ static void text_arrived(struct session *session, const struct arrival *arrival)
                       mc_body_ends_well((struct str){arrival->ending, sizeof(arrival->ending)}));
 }
 
-const struct dialect text_dialect = {
-    .input = text_input, .arrived = text_arrived, .ending_len = 2};
+const struct dialect text_dialect = {.input = text_input, .arrived = text_arrived, .ending_len = 2};

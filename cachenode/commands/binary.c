@@ -13,8 +13,8 @@
 
 /* Appends a packet with small parts; false when memory ran out. */
 static bool reply(struct session *session, const struct mc_binary_request *request,
-                  enum mc_binary_status status, struct str extras, struct str key,
-                  struct str value, uint64_t cas)
+                  enum mc_binary_status status, struct str extras, struct str key, struct str value,
+                  uint64_t cas)
 {
     char header[MC_BINARY_HEADER_LEN];
     bool is_good;
@@ -50,7 +50,7 @@ static void reply_done(struct session *session, const struct mc_binary_request *
 /* --- storing --- */
 
 static const enum store_mode modes[BINARY_OPERATION_COUNT] = {
-    [BINARY_SET] = STORE_SET,       [BINARY_ADD] = STORE_ADD,
+    [BINARY_SET] = STORE_SET,         [BINARY_ADD] = STORE_ADD,
     [BINARY_REPLACE] = STORE_REPLACE, [BINARY_APPEND] = STORE_APPEND,
     [BINARY_PREPEND] = STORE_PREPEND,
 };
@@ -95,9 +95,9 @@ static enum mc_binary_status status_of(const struct mc_binary_request *request,
     case STORE_NOT_FOUND:
         return joins ? BINARY_NOT_STORED : BINARY_NOT_FOUND;
     case STORE_NOT_STORED:
-        return joins                                ? BINARY_NOT_STORED
+        return joins                              ? BINARY_NOT_STORED
                : request->operation == BINARY_ADD ? BINARY_EXISTS
-                                                    : BINARY_NOT_FOUND;
+                                                  : BINARY_NOT_FOUND;
     case STORE_NOT_A_NUMBER:
         return BINARY_NOT_A_NUMBER;
     case STORE_OUT_OF_MEMORY:
@@ -109,9 +109,8 @@ static enum mc_binary_status status_of(const struct mc_binary_request *request,
 void binary_store_end(struct session *session, const struct mc_binary_request *request,
                       uint32_t hash, struct item *item)
 {
-    struct store_terms terms = {.mode = modes[request->operation],
-                                .compares = request->cas != 0,
-                                .cas = request->cas};
+    struct store_terms terms = {
+        .mode = modes[request->operation], .compares = request->cas != 0, .cas = request->cas};
     struct store_outcome outcome = {0};
     enum store_result result;
 
@@ -143,8 +142,7 @@ static bool reply_item(struct session *session, const struct mc_binary_request *
                            store_item_cas(session->user, item));
     return chain_copy(session->out, (struct str){header, sizeof(header)}) &&
            chain_copy(session->out, (struct str){(const char *)&flags, sizeof(flags)}) &&
-           chain_copy(session->out, key) &&
-           (value_len == 0 || command_append_value(session, item));
+           chain_copy(session->out, key) && (value_len == 0 || command_append_value(session, item));
 }
 
 static void count(struct worker_metrics *metrics, bool is_touch, bool is_hit)
@@ -157,8 +155,8 @@ static void count(struct worker_metrics *metrics, bool is_touch, bool is_hit)
 }
 
 /* get, touch and both at once. */
-static void run_get(struct session *session, const struct mc_binary_request *request,
-                    uint32_t hash, struct str value)
+static void run_get(struct session *session, const struct mc_binary_request *request, uint32_t hash,
+                    struct str value)
 {
     struct store_user *user = session->user;
     bool is_touch = request->operation != BINARY_GET;
@@ -198,9 +196,8 @@ static void run_delete(struct session *session, const struct mc_binary_request *
             store_remove(user, item, hash);
         store_get_end(user, hash);
     }
-    metric_add(status == BINARY_OK ? &session->metrics->delete_hits
-                                   : &session->metrics->delete_misses,
-               1);
+    metric_add(
+        status == BINARY_OK ? &session->metrics->delete_hits : &session->metrics->delete_misses, 1);
     if (status == BINARY_OK)
         reply_done(session, request, 0);
     else
@@ -240,8 +237,8 @@ static enum store_result create_number(struct session *session,
     return result;
 }
 
-static void run_add(struct session *session, const struct mc_binary_request *request,
-                    uint32_t hash, struct str value)
+static void run_add(struct session *session, const struct mc_binary_request *request, uint32_t hash,
+                    struct str value)
 {
     struct store_user *user = session->user;
     struct worker_metrics *metrics = session->metrics;
@@ -386,8 +383,7 @@ static bool check_plain(struct session *session, struct str message)
     second = memchr(first + 1, '\0', rest);
     if (second == NULL)
         return false;
-    return auth_check(session->source->auth,
-                      (struct str){first + 1, (size_t)(second - first) - 1},
+    return auth_check(session->source->auth, (struct str){first + 1, (size_t)(second - first) - 1},
                       (struct str){second + 1, rest - (size_t)(second - first)});
 }
 
@@ -456,8 +452,7 @@ void binary_run(struct session *session, const struct mc_binary_request *request
 {
     bool is_sasl = request->operation >= BINARY_SASL_LIST;
 
-    if (handlers[request->operation].run == NULL ||
-        (is_sasl && !session->source->settings->sasl))
+    if (handlers[request->operation].run == NULL || (is_sasl && !session->source->settings->sasl))
         binary_reply_status(session, request, BINARY_NO_SUCH_COMMAND);
     else
         handlers[request->operation].run(session, request, hash, value);

@@ -48,9 +48,9 @@ static bool fits(const struct opcode *opcode, const struct header *header, size_
 {
     bool may_have_key = (opcode->shape & (BINARY_KEY | BINARY_MAY_KEY)) != 0;
 
-    if (opcode->extras_len == BINARY_EXTRAS_0_OR_4 ? header->extras_len != 0 &&
-                                                         header->extras_len != 4
-                                                   : header->extras_len != opcode->extras_len)
+    if (opcode->extras_len == BINARY_EXTRAS_0_OR_4
+            ? header->extras_len != 0 && header->extras_len != 4
+            : header->extras_len != opcode->extras_len)
         return false;
     if (header->key_len > KEY_MAX || (header->key_len != 0 && !may_have_key) ||
         (header->key_len == 0 && (opcode->shape & BINARY_KEY)))
@@ -116,8 +116,7 @@ enum parse mc_binary_parse_request(struct str in, struct mc_binary_request *requ
     request->body_len = header.body_len - front;
     if (in.len < request->head_len)
         return PARSE_MORE;
-    request->key =
-        (struct str){in.data + sizeof(header) + header.extras_len, header.key_len};
+    request->key = (struct str){in.data + sizeof(header) + header.extras_len, header.key_len};
     parse_extras(request, in.data + sizeof(header), header.extras_len);
     return PARSE_DONE;
 }

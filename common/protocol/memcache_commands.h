@@ -16,6 +16,7 @@ enum mc_field {
     FIELD_BYTES,
     FIELD_CAS,
     FIELD_DELTA,
+    FIELD_ZERO,    /* of delete: a time once stood there; 0 is fine, nothing else is */
     FIELD_NOREPLY, /* the last word of the line, if it says so; else ignored */
     FIELD_REST,    /* anything; left in mc_request.rest for the command itself */
     FIELD_META     /* a meta command's key, length of its value if it stores, flags */
@@ -50,7 +51,7 @@ enum mc_trait {
     X(INCR, "incr", MC_KEYED, FIELD_KEY, FIELD_DELTA, FIELD_NOREPLY)                               \
     X(DECR, "decr", MC_KEYED, FIELD_KEY, FIELD_DELTA, FIELD_NOREPLY)                               \
     X(TOUCH, "touch", MC_KEYED, FIELD_KEY, FIELD_TTL, FIELD_NOREPLY)                               \
-    X(DELETE, "delete", MC_KEYED, FIELD_KEY, FIELD_NOREPLY)                                        \
+    X(DELETE, "delete", MC_KEYED, FIELD_KEY, FIELD_ZERO, FIELD_NOREPLY)                            \
     X(FLUSH_ALL, "flush_all", 0, FIELD_REST)                                                       \
     X(VERSION, "version", 0, FIELD_REST)                                                           \
     X(VERBOSITY, "verbosity", 0, FIELD_REST)                                                       \

@@ -99,6 +99,20 @@ static const char *parse_delta(struct str *line, struct mc_request *request)
     return number_parse_u64(without_plus(word), &request->number) ? NULL : bad_delta;
 }
 
+/* Clients rely on the refusal to find out what a server understands. */
+static const char *parse_zero(struct str *line, struct mc_request *request)
+{
+    struct str rest = *line, word = str_next_word(&rest);
+
+    (void)request;
+    if (str_equal(word, STR("0")))
+        word = str_next_word(&rest);
+    if (str_equal(word, STR("noreply")))
+        word = str_next_word(&rest);
+    return word.len == 0 ? NULL
+                         : "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]";
+}
+
 static const char *parse_noreply(struct str *line, struct mc_request *request)
 {
     static const struct str noreply = {"noreply", 7};
@@ -121,7 +135,7 @@ static field_parser *const field_parsers[] = {
     [FIELD_KEY] = parse_key,         [FIELD_KEYS] = parse_keys,   [FIELD_FLAGS] = parse_flags,
     [FIELD_EXPTIME] = parse_exptime, [FIELD_TTL] = parse_ttl,     [FIELD_BYTES] = parse_bytes,
     [FIELD_CAS] = parse_cas,         [FIELD_DELTA] = parse_delta, [FIELD_NOREPLY] = parse_noreply,
-    [FIELD_REST] = parse_rest,
+    [FIELD_ZERO] = parse_zero,       [FIELD_REST] = parse_rest,
 };
 
 static const struct mc_command *command_find(struct str name)
@@ -402,6 +416,7 @@ size_t mc_text_write_request(char *out, const struct mc_request *request)
         case FIELD_DELTA:
             p = put_number(p, request->number);
             break;
+        case FIELD_ZERO:
         case FIELD_NOREPLY:
         case FIELD_REST:
         case FIELD_META:

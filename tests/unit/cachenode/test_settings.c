@@ -53,17 +53,17 @@ static const struct {
     const char *line;
     int status;
 } refused[] = {
-    {"-p 65536", 64},  {"-m 1", 64},
-    {"-I 1023", 64},   {"-U 11211", 64},
-    {"-B binary", 64}, {"-B x", 64},
-    {"-c 0", 1},       {"-t 0", 1},
-    {"-R 0", 1},       {"-f 1", 1},
-    {"-f nan", 1},     {"-n 0", 1},
-    {"-A", 1},         {"-Z", 1},
-    {"--nope", 1},     {"-p", 1},
-    {"-o nope", 1},    {"-l notls:h:1", 1},
-    {"stray", 1},      {"-l [::1", 1},
-    {"-a 9", 1},       {"-o hot_lru_pct=70,warm_lru_pct=20", 64},
+    {"-p 65536", 64},    {"-m 1", 64},
+    {"-I 1023", 64},     {"-U 11211", 64},
+    {"-S -B ascii", 64}, {"-B x", 64},
+    {"-c 0", 1},         {"-t 0", 1},
+    {"-R 0", 1},         {"-f 1", 1},
+    {"-f nan", 1},       {"-n 0", 1},
+    {"-A", 1},           {"-Z", 1},
+    {"--nope", 1},       {"-p", 1},
+    {"-o nope", 1},      {"-l notls:h:1", 1},
+    {"stray", 1},        {"-l [::1", 1},
+    {"-a 9", 1},         {"-o hot_lru_pct=70,warm_lru_pct=20", 64},
 };
 
 START_TEST(a_mistake_gives_the_status_of_its_kind)
