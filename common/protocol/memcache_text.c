@@ -99,18 +99,18 @@ static const char *parse_delta(struct str *line, struct mc_request *request)
     return number_parse_u64(without_plus(word), &request->number) ? NULL : bad_delta;
 }
 
-/* Clients rely on the refusal to find out what a server understands. */
+/* Clients find out by the refusal what a server understands, so memcached's old one is kept. */
 static const char *parse_zero(struct str *line, struct mc_request *request)
 {
-    struct str rest = *line, word = str_next_word(&rest);
+    struct str rest = *line, first = str_next_word(&rest), second = str_next_word(&rest);
 
-    (void)request;
-    if (str_equal(word, STR("0")))
-        word = str_next_word(&rest);
-    if (str_equal(word, STR("noreply")))
-        word = str_next_word(&rest);
-    return word.len == 0 ? NULL
-                         : "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]";
+    if (str_next_word(&rest).len != 0)
+        return "ERROR";
+    request->noreply = str_equal(second, STR("noreply"));
+    if (first.len == 0 || (second.len == 0 && str_equal(first, STR("noreply"))) ||
+        (str_equal(first, STR("0")) && (second.len == 0 || request->noreply)))
+        return NULL;
+    return "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]";
 }
 
 static const char *parse_noreply(struct str *line, struct mc_request *request)

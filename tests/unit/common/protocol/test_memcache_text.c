@@ -69,7 +69,7 @@ START_TEST(noreply_counts_only_as_the_last_word)
 {
     ck_assert_int_eq(parse("delete k noreply\r\n"), PARSE_DONE);
     ck_assert(request.noreply);
-    ck_assert_int_eq(parse("delete k noreply x\r\n"), PARSE_DONE);
+    ck_assert_int_eq(parse("incr k 1 noreply x\r\n"), PARSE_DONE);
     ck_assert(!request.noreply);
     ck_assert_int_eq(parse("delete noreply\r\n"), PARSE_DONE);
     ck_assert(!request.noreply);
