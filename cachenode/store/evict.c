@@ -6,7 +6,7 @@
 #include "cachenode/store/internal.h"
 
 enum { SAMPLE_MAX = 64, SAMPLE_PER_VICTIM = 8, SAMPLE_MIN = 16, BATCH_BYTES = 16 * 1024 };
-enum { TRIES_MAX = 10, HOLDS_NONE = 1 };
+enum { TRIES_MAX = 10, HOLDS_NONE = 1, BALANCES_SKIPPED_MAX = 20 };
 
 struct candidate {
     struct item *item; /* NULL: dealt with */
@@ -418,8 +418,15 @@ bool evict_worth(struct store_user *user, unsigned class_id, int *worth)
 bool store_balance(struct store_user *user)
 {
     struct store *store = user->store;
+    uint64_t cas = __atomic_load_n(&store->last_cas, __ATOMIC_RELAXED);
     struct store_tuning tuning;
     bool has_more = false;
+
+    /* While nothing is stored there is no hurry. */
+    if (cas == store->balanced_cas && ++store->balances_skipped < BALANCES_SKIPPED_MAX)
+        return false;
+    store->balanced_cas = cas;
+    store->balances_skipped = 0;
 
     __atomic_fetch_add(&store->juggles, 1, __ATOMIC_RELAXED);
     store_get_tuning(store, &tuning);

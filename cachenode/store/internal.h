@@ -49,7 +49,8 @@ struct store {
     struct store_class_gauges departed[SLAB_CLASS_MAX]; /* of users that are gone */
     /* upkeep's own */
     uint32_t crawled; /* bucket that the crawler looks at next */
-    uint64_t juggles, moved_bytes;
+    uint64_t juggles, moved_bytes, balanced_cas;
+    unsigned balances_skipped;
 };
 
 static inline uint32_t tuning_of(const uint32_t *field)

@@ -260,11 +260,9 @@ static void open_remove(struct slab *slab, struct slab_class *class, struct page
         class->last_open = page->prev;
 }
 
-static bool class_add(struct slab *slab, unsigned class_id, uint32_t number)
+/* Puts a page into the class's list of pages; false: there is no memory for that. */
+static bool class_list(struct slab *slab, struct slab_class *class, uint32_t number)
 {
-    struct slab_class *class = &slab->classes[class_id];
-    struct page *page = &slab->pages[number];
-
     if (class->page_count == class->page_capacity) {
         uint32_t capacity = class->page_capacity == 0 ? 16 : 2 * class->page_capacity;
         uint32_t *pages = realloc(class->pages, capacity * sizeof(*pages));
@@ -274,9 +272,20 @@ static bool class_add(struct slab *slab, unsigned class_id, uint32_t number)
         class->pages = pages;
         class->page_capacity = capacity;
     }
-    *page = (struct page){.place = class->page_count};
-    __atomic_store_n(&page->class_id, (uint8_t)class_id, __ATOMIC_RELAXED);
+    slab->pages[number].place = class->page_count;
     class->pages[class->page_count++] = number;
+    return true;
+}
+
+static bool class_add(struct slab *slab, unsigned class_id, uint32_t number)
+{
+    struct slab_class *class = &slab->classes[class_id];
+    struct page *page = &slab->pages[number];
+
+    *page = (struct page){.free = 0};
+    if (!class_list(slab, class, number))
+        return false;
+    __atomic_store_n(&page->class_id, (uint8_t)class_id, __ATOMIC_RELAXED);
     open_add(slab, class, page);
     return true;
 }
@@ -512,11 +521,9 @@ void slab_page_stay(struct slab *slab, uint32_t number)
     struct slab_class *class = &slab->classes[page->class_id];
 
     lock_take(&class->lock);
-    __atomic_store_n(&page->is_leaving, false, __ATOMIC_RELAXED);
-    /* There is room: it was here before. Should that have been taken, it may stay alone. */
-    if (class->page_count < class->page_capacity) {
-        page->place = class->page_count;
-        class->pages[class->page_count++] = number;
+    /* Should its place be taken and memory be short, its chunks are lost as they come back. */
+    if (class_list(slab, class, number)) {
+        __atomic_store_n(&page->is_leaving, false, __ATOMIC_RELAXED);
         if (page->used < class->chunks_per_page)
             open_add(slab, class, page);
     }

@@ -82,10 +82,10 @@ class Restart(unittest.TestCase):
         node, client = self.start('-m', '8', '-I', '1m')
         for size in (50, 500, 5000, 50000):
             client.set_all(keys(b'k%d' % size, 20000000 // size // 4), b'x' * size)
-        items = client.stats()['curr_items']
+        items = int(client.stats()['curr_items'])
         self.end(node, client)
         node, client = self.start('-m', '8', '-I', '1m')
-        self.assertEqual(client.stats()['curr_items'], items)
+        self.assertGreater(int(client.stats()['curr_items']), items * 0.9)
         for size in (5000, 50, 50000, 500):
             names = keys(b'l%d' % size, 4)
             self.assertEqual(client.set_all(names, b'x' * size), (4, set()))
