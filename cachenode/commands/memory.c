@@ -118,6 +118,8 @@ static const char *slabs_automove(struct session *session, const struct words *w
 
     store_get_tuning(session->user->store, &tuning);
     if (number_parse_u64(what, &number)) {
+        if (words->count > 2 && !str_equal(value, STR("noreply")))
+            return bad_line;
         if (number > STORE_AUTOMOVE_EAGER)
             return error;
         tuning.automove = (uint32_t)number;
