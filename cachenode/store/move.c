@@ -15,9 +15,10 @@ enum { DOUBLING = 16, WORTH_OF_FREE = -10000, SLACK_MIN = 8, FAR_APART = 16 };
 /* Chunks of a page that a worker moves himself; more are left to upkeep. */
 enum { MOVED_AT_ONCE_MAX = 128 };
 
-/* Until when a page that does not become empty is looked at again at once, from when it is
- * insisted on, and when it is given up. */
-enum { HURRY_US = 20 * 1000, INSIST_US = 1000 * 1000, GIVE_UP_US = 10 * 1000 * 1000 };
+/* A page may not become empty, for a client is slow to send or to read. Then another is tried;
+ * if it was asked for, it is insisted on, and given up after a time. */
+enum { PAGES_TRIED = 4, LOOKS = 2, HURRY_US = 20 * 1000 };
+enum { INSIST_US = 1000 * 1000, PATIENCE_US = 3000 * 1000 };
 
 /* --- vacating --- */
 
@@ -198,6 +199,27 @@ static bool leave(struct store_user *user, unsigned from, unsigned to, bool keep
     return true;
 }
 
+static void give_up(struct store *store)
+{
+    slab_page_stay(&store->slab, store->mover.page);
+    __atomic_store_n(&store->mover.page, 0, __ATOMIC_RELAXED);
+}
+
+/* Moves a page that can be moved at once; false: there is none. */
+static bool move_one(struct store_user *user, unsigned from, unsigned to, bool keeps_one)
+{
+    for (unsigned page = 0; page < PAGES_TRIED; page++) {
+        if (!leave(user, from, to, keeps_one))
+            return false;
+        for (unsigned look = 0; look < LOOKS; look++) {
+            if (vacate(user))
+                return true;
+        }
+        give_up(user->store);
+    }
+    return false;
+}
+
 /* --- from where to where --- */
 
 /* A large item takes the place of many small ones; half of the ratio (on the scale of
@@ -318,8 +340,8 @@ bool move_page_to(struct store_user *user, unsigned class_id, bool is_forced)
         donor = find_donor(store, class_id, 1);
     if (is_forced && donor == 0)
         donor = find_donor(store, class_id, 0);
-    if (store->mover.page == 0 && donor != 0 && leave(user, donor, class_id, !is_forced)) {
-        has_moved = vacate(user);
+    if (store->mover.page == 0 && donor != 0 && true) {
+        has_moved = move_one(user, donor, class_id, !is_forced);
         appraise(user, donor, tuning_of(&store->tuning.automove_window));
         note_donor(store);
     }
@@ -367,8 +389,7 @@ static bool move_by_worth(struct store_user *user)
     if (receiver == 0 || donor == 0 || tuning_of(&store->tuning.automove) == STORE_AUTOMOVE_OFF)
         return false;
     gain = store->demands[receiver].worth - store->demands[donor].worth;
-    return gain > slack(store) && leave(user, donor, receiver, true) && vacate(user) &&
-           gain > FAR_APART;
+    return gain > slack(store) && move_one(user, donor, receiver, true) && gain > FAR_APART;
 }
 
 /* A page above the memory limit goes. */
@@ -376,7 +397,7 @@ static bool shrink(struct store_user *user)
 {
     unsigned donor = find_donor(user->store, 0, 1);
 
-    return donor != 0 && leave(user, donor, 0, true) && vacate(user);
+    return donor != 0 && move_one(user, donor, 0, true);
 }
 
 bool store_move_pages(struct store_user *user)
@@ -392,10 +413,8 @@ bool store_move_pages(struct store_user *user)
         bool is_done = vacate(user);
 
         has_more = is_done || spent_us < HURRY_US;
-        if (!is_done && spent_us > GIVE_UP_US) {
-            slab_page_stay(&store->slab, mover->page);
-            __atomic_store_n(&mover->page, 0, __ATOMIC_RELAXED);
-        }
+        if (!is_done && spent_us > PATIENCE_US)
+            give_up(store);
     } else if (slab_is_over_limit(&store->slab)) {
         has_more = shrink(user);
     } else {

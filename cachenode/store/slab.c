@@ -14,7 +14,7 @@
 enum { FINE_MAX = 256, MEDIUM_MAX = 1024, FACTOR_PERCENT = 125, MIN_SIZE = 48 };
 
 /* Pages that ids of 32 bits reach. */
-enum { PAGE_NUMBER_MAX = 1 << (32 + 3 - PAGE_SHIFT), PAGES_LOOKED_AT = 8 };
+enum { PAGE_NUMBER_MAX = 1 << (32 + 3 - PAGE_SHIFT), PAGES_LOOKED_AT = 8, SHUNNED = 32 };
 
 /* --- classes --- */
 
@@ -479,7 +479,9 @@ uint32_t slab_page_leave(struct slab *slab, unsigned class_id, bool keeps_one, u
         uint32_t bits = (uint32_t)((*random = *random * 6364136223846793005 + 1) >> 32);
         struct page *page = &slab->pages[class->pages[((uint64_t)bits * class->page_count) >> 32]];
 
-        if (best == NULL || page->used < best->used)
+        if (page->shunned != 0)
+            page->shunned--;
+        else if (best == NULL || page->used < best->used)
             best = page;
     }
     if (best != NULL) {
@@ -521,6 +523,7 @@ void slab_page_stay(struct slab *slab, uint32_t number)
     struct slab_class *class = &slab->classes[page->class_id];
 
     lock_take(&class->lock);
+    page->shunned = SHUNNED;
     /* Should its place be taken and memory be short, its chunks are lost as they come back. */
     if (class_list(slab, class, number)) {
         __atomic_store_n(&page->is_leaving, false, __ATOMIC_RELAXED);

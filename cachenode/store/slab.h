@@ -41,6 +41,7 @@ struct page {
     uint16_t carved;     /* chunks that were ever given out; the others follow them */
     uint8_t class_id;    /* atomic; 0: no class has it */
     bool is_leaving;     /* atomic: being vacated, nothing is taken from it */
+    uint8_t shunned;     /* times that it is passed over, for it could not be vacated */
 };
 
 struct slab_class {

@@ -12,6 +12,7 @@ class Memory(unittest.TestCase):
     def start(self, *arguments):
         node = Node('-t', '2', *arguments)
         self.addCleanup(node.stop)
+        self.node = node
         client = Client(node)
         self.addCleanup(client.close)
         return client
@@ -29,6 +30,21 @@ class Memory(unittest.TestCase):
         self.assertEqual(client.set_all(keys(b'small', 12000), b'y' * 300), (12000, set()))
         self.assertGreaterEqual(client.count_found(keys(b'small', 12000), b'y' * 300), 10800)
         self.assertGreater(int(client.stats()['slabs_moved']), 10)
+
+    def test_clients_that_stall_half_way_do_not_hold_memory_back(self):
+        client = self.start('-m', '32')
+        client.set_all(keys(b'large', 4000), b'x' * 10000)
+        for i in range(40):
+            stalled = Client(self.node)
+            self.addCleanup(stalled.close)
+            stalled.socket.sendall(b'set stalled-%d 0 0 10000\r\nhalf' % i)
+        for part in range(20):
+            names = keys(b'small-%d' % part, 500)
+            self.assertEqual(client.set_all(names, b'y' * 300), (500, set()))
+            time.sleep(0.02)
+        found = sum(client.count_found(keys(b'small-%d' % part, 500), b'y' * 300)
+                    for part in range(20))
+        self.assertGreaterEqual(found, 7000)
 
     def test_no_size_is_refused_while_another_has_all_memory(self):
         client = self.start('-m', '8', '-o', 'no_slab_reassign,no_slab_automove', '-I', '512k')

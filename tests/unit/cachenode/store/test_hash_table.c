@@ -32,12 +32,11 @@ static void open_table(void)
 {
     const char *error;
 
-    ck_assert(slab_init(&slab,
-                        &(struct slab_options){.memory_bytes = 16 << 20,
-                                               .min_size = 48,
-                                               .factor = 1.25,
-                                               .chunk_max = CHUNK_LIMIT},
-                        &error));
+    ck_assert(slab_init(
+        &slab,
+        &(struct slab_options){
+            .memory_bytes = 16 << 20, .min_size = 48, .factor = 1.25, .chunk_max = CHUNK_LIMIT},
+        &error));
     magazine_init(&slab, 1, &magazine);
     ck_assert(hash_table_init(&table, &slab, 12, 1 << 20));
     for (unsigned i = 0; i < ITEMS; i++)
