@@ -43,6 +43,9 @@ struct worker_metrics {
     WORKER_METRICS(METRIC_FIELD)
 };
 
+/* A dump of all keys, which is written as fast as the client reads. */
+enum dump_kind { DUMP_NONE, DUMP_METADATA, DUMP_KEYS };
+
 struct session {
     struct chain *out;
     int fd; /* the client's, to know him in a list */
@@ -51,7 +54,8 @@ struct session {
     const struct stats_source *source;
     bool *is_authenticated; /* the client's; of meaning with -S or -Y alone */
     bool *sasl_started;
-    bool wants_close; /* quit, or no memory for a reply: close when all is written */
+    enum dump_kind dump; /* what a command has asked for, to follow it */
+    bool wants_close;    /* quit, or no memory for a reply: close when all is written */
 };
 
 /* Appends a whole reply, or a part. Out of memory, the session is closed. */

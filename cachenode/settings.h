@@ -60,7 +60,11 @@ struct settings {
     double hot_max_factor, warm_max_factor;
     bool lru_maintainer;     /* there are segments */
     int32_t temporary_ttl_s; /* items with this ttl or less go to TEMP; -1: none do */
-    bool use_cas, flush_enabled, dump_enabled;
+    bool use_cas, flush_enabled, dump_enabled, shutdown_enabled;
+    bool crawler; /* what is over is freed without a command */
+    uint32_t crawler_sleep_us, crawler_items_max;
+    bool track_sizes;                             /* stats sizes */
+    uint32_t watcher_logbuf_kb, worker_logbuf_kb; /* told by stats alone */
     bool lock_memory;
 
     bool daemonize;

@@ -144,7 +144,8 @@ static void answer_memory(struct session *session, const struct numbers *n)
         stat_number(session, "slab_reassign_running", s->is_moving);
         stat_number(session, "slabs_moved", s->metrics.slabs_moved);
     }
-    stat_zeroes(session, (const char *const[]){"lru_crawler_running", "lru_crawler_starts", NULL});
+    stat_number(session, "lru_crawler_running", s->crawler_running);
+    stat_number(session, "lru_crawler_starts", s->crawler_starts);
     stat_number(session, "lru_maintainer_juggles", s->juggles);
     stat_zeroes(session,
                 (const char *const[]){"malloc_fails", "log_worker_dropped", "log_worker_written",
@@ -215,7 +216,7 @@ static void answer_settings(struct session *session)
     stat_text(session, "evictions", "%s", s->evictions ? "on" : "off");
     stat_text(session, "domain_socket", "%s", s->unix_path != NULL ? s->unix_path : "NULL");
     stat_text(session, "umask", "%o", (unsigned)s->unix_mask);
-    stat_yes(session, "shutdown_command", false);
+    stat_yes(session, "shutdown_command", s->shutdown_enabled);
     stat_text(session, "growth_factor", "%.2f", s->growth_factor);
     stat_number(session, "chunk_size", s->slab_min_size);
     stat_number(session, "num_threads", s->threads);
@@ -235,10 +236,12 @@ static void answer_settings(struct session *session)
     stat_number(session, "slab_automove", tuning.automove);
     stat_text(session, "slab_automove_ratio", "%.2f", tuning.automove_ratio);
     stat_number(session, "slab_automove_window", tuning.automove_window);
-    stat_number(session, "slab_chunk_max", totals.chunk_max);
-    stat_yes(session, "lru_crawler", true);
-    stat_number(session, "lru_crawler_sleep", 0);
-    stat_number(session, "lru_crawler_tocrawl", 0);
+    /* The setting; chunks may be smaller, which no client can tell. */
+    stat_number(session, "slab_chunk_max",
+                s->slab_chunk_max_kb != 0 ? (uint64_t)s->slab_chunk_max_kb << 10 : 512 << 10);
+    stat_yes(session, "lru_crawler", tuning.crawls);
+    stat_number(session, "lru_crawler_sleep", tuning.crawl_sleep_us);
+    stat_number(session, "lru_crawler_tocrawl", tuning.crawl_items_max);
     stat_number(session, "tail_repair_time", 0);
     stat_yes(session, "flush_enabled", s->flush_enabled);
     stat_yes(session, "dump_enabled", s->dump_enabled);
@@ -253,10 +256,10 @@ static void answer_settings(struct session *session)
     stat_number(session, "temporary_ttl",
                 tuning.temporary_ttl_s == 0 ? 61 : tuning.temporary_ttl_s - 1);
     stat_number(session, "idle_timeout", s->idle_timeout_s);
-    stat_number(session, "watcher_logbuf_size", 0);
-    stat_number(session, "worker_logbuf_size", 0);
+    stat_number(session, "watcher_logbuf_size", (uint64_t)s->watcher_logbuf_kb << 10);
+    stat_number(session, "worker_logbuf_size", (uint64_t)s->worker_logbuf_kb << 10);
     stat_number(session, "read_buf_mem_limit", 0);
-    stat_yes(session, "track_sizes", false);
+    stat_yes(session, "track_sizes", s->track_sizes);
     stat_yes(session, "inline_ascii_response", false);
     stat_yes(session, "drop_privileges", false);
     stat_number(session, "num_napi_ids", 0);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cachenode/client/internal.h"
+#include "cachenode/commands/dump.h"
 #include "common/base/log.h"
 #include "common/protocol/memcache_binary.h"
 
@@ -138,6 +139,49 @@ static const struct dialect *dialect_of(const struct client *client, char first)
     return (unsigned char)first == MC_BINARY_REQUEST ? &binary_dialect : &text_dialect;
 }
 
+/* --- dumps --- */
+
+static void dump_end(struct client *client)
+{
+    if (client->dump == NULL)
+        return;
+    loop_forget(&client->dump->task);
+    free(client->dump);
+    client->dump = NULL;
+}
+
+/* Writes some more; unless it went out at once, the rest follows when it has. */
+static void dump_go_on(struct loop_task *task)
+{
+    struct dump *dump = container_of(task, struct dump, task);
+    struct client *client = dump->client;
+    struct session session = session_of(client);
+
+    session.dump = dump->kind;
+    if (client->conn.out.len == 0 && !dump_continue(&session, &dump->bucket)) {
+        dump_end(client);
+        conn_resume(&client->conn);
+    } else if (!client->conn.write_full) {
+        loop_defer(client->context->loop, &dump->task);
+    }
+    settle(client, &session);
+}
+
+static void dump_begin(struct client *client, struct session *session)
+{
+    struct dump *dump = malloc(sizeof(*dump));
+
+    if (dump == NULL) {
+        session->wants_close = true;
+        return;
+    }
+    *dump = (struct dump){.client = client, .kind = session->dump, .task.run = dump_go_on};
+    list_init(&dump->task.link);
+    client->dump = dump;
+    conn_pause(&client->conn);
+    loop_defer(client->context->loop, &dump->task);
+}
+
 static size_t client_input(struct conn *conn, struct str in)
 {
     struct client *client = container_of(conn, struct client, conn);
@@ -149,14 +193,21 @@ static size_t client_input(struct conn *conn, struct str in)
         client->dialect = dialect_of(client, in.data[0]);
     if (used < in.len)
         used += client->dialect->input(client, &session, str_skip(in, used));
+    if (session.dump != DUMP_NONE)
+        dump_begin(client, &session);
     settle(client, &session);
     return used;
 }
 
 static void client_drained(struct conn *conn)
 {
-    count_bytes(container_of(conn, struct client, conn));
-    conn_resume(conn);
+    struct client *client = container_of(conn, struct client, conn);
+
+    count_bytes(client);
+    if (client->dump != NULL)
+        loop_defer(client->context->loop, &client->dump->task);
+    else
+        conn_resume(conn);
 }
 
 /* The client sends no more: what he asked for is in the replies already. */
@@ -175,6 +226,7 @@ static void client_closed(struct conn *conn)
     if (client->arrival != NULL)
         store_release(client->context->user, client->arrival->item);
     free(client->arrival);
+    dump_end(client);
     lock_take(&client->context->lock);
     list_remove(&client->link);
     lock_give(&client->context->lock);

@@ -18,6 +18,7 @@ struct client {
     uint32_t last_said_s;               /* atomic; second of store_now */
     uint64_t bytes_read, bytes_written; /* of the conn's, what is counted already */
     struct arrival *arrival;            /* NULL: no value is on its way into an item */
+    struct dump *dump;                  /* NULL: none is being written */
     size_t swallowed;                   /* bytes of a value yet to be passed over */
     bool is_authenticated, sasl_started;
 };
@@ -30,6 +31,14 @@ struct arrival {
     char ending[2]; /* what follows the value, if the dialect has that */
     size_t head_len;
     char head[]; /* the request but for its value, to be parsed again at the end */
+};
+
+/* A dump that is written while the client reads it; requests wait. */
+struct dump {
+    struct loop_task task;
+    struct client *client;
+    enum dump_kind kind;
+    uint32_t bucket; /* the next to be shown */
 };
 
 struct dialect {
@@ -56,7 +65,7 @@ size_t client_swallow(struct client *client, size_t len, size_t there);
 static inline bool client_must_stop(const struct client *client, const struct session *session)
 {
     return session->wants_close || client->conn.dying || client->swallowed != 0 ||
-           client->arrival != NULL;
+           client->arrival != NULL || client->dump != NULL || session->dump != DUMP_NONE;
 }
 
 #endif

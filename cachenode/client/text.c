@@ -216,8 +216,7 @@ static size_t text_input(struct client *client, struct session *session, struct 
             break;
         batch_prefetch(&batch, store);
         used += batch_run(&batch, client, session, rest);
-        if (session->wants_close || client->conn.dying || client->arrival != NULL ||
-            client->conn.out.len > UNREAD_MAX)
+        if (client_must_stop(client, session) || client->conn.out.len > UNREAD_MAX)
             break;
         used += client_swallow(client, client->swallowed, in.len - used);
         commands += batch.count;

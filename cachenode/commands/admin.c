@@ -1,4 +1,6 @@
 /* flush_all version verbosity stats mn quit */
+#include <signal.h>
+
 #include "cachenode/commands/commands.h"
 #include "cachenode/settings.h"
 #include "cachenode/stats.h"
@@ -73,6 +75,22 @@ void command_stats(struct session *session, const struct mc_request *request, ui
     (void)hash;
     if (!stats_answer(session, str_next_word(&rest)))
         session_reply(session, STR("ERROR\r\n"));
+}
+
+void command_shutdown(struct session *session, const struct mc_request *request, uint32_t hash)
+{
+    struct str rest = request->rest, mode = str_next_word(&rest);
+    bool is_graceful = str_equal(mode, STR("graceful"));
+
+    (void)hash;
+    if (!session->source->settings->shutdown_enabled) {
+        session_reply(session, STR("SERVER_ERROR: shutdown not enabled\r\n"));
+    } else if (mode.len != 0 && !is_graceful) {
+        session_reply(session, STR("CLIENT_ERROR invalid shutdown mode\r\n"));
+    } else {
+        session->wants_close = true;
+        raise(is_graceful ? SIGUSR1 : SIGINT);
+    }
 }
 
 void command_mn(struct session *session, const struct mc_request *request, uint32_t hash)

@@ -26,6 +26,9 @@ struct mover {
     uint64_t since_us;
 };
 
+/* Until when an item lives, as the crawler sees it: five seconds ahead, a minute ... */
+enum { CRAWL_HORIZONS = 4 };
+
 struct store {
     struct store_options options;
     struct store_tuning tuning; /* its numbers of 32 bits are atomic; the rest under `lock` */
@@ -49,6 +52,11 @@ struct store {
     struct store_class_gauges departed[SLAB_CLASS_MAX]; /* of users that are gone */
     /* upkeep's own */
     uint32_t crawled; /* bucket that the crawler looks at next */
+    uint64_t crawl_due_us;
+    uint64_t crawl_checked;                  /* items in this run */
+    uint32_t crawl_soon[CRAWL_HORIZONS + 1]; /* of these, how many are over by when */
+    uint64_t crawl_starts;                   /* atomic */
+    bool crawl_is_running, crawl_is_wanted;  /* atomic */
     uint64_t juggles, moved_bytes, balanced_cas;
     unsigned balances_skipped;
 };

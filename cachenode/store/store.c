@@ -160,6 +160,9 @@ void store_set_tuning(struct store *store, const struct store_tuning *tuning)
     SET(warm_pct);
     SET(temporary_ttl_s);
     SET(automove);
+    SET(crawls);
+    SET(crawl_sleep_us);
+    SET(crawl_items_max);
     SET(automove_window);
 #undef SET
     store->tuning.automove_ratio = tuning->automove_ratio;

@@ -37,6 +37,9 @@ struct store_tuning {
     uint32_t is_segmented; /* 0: all items are COLD, and the least recently used go */
     uint32_t hot_pct, warm_pct;
     uint32_t temporary_ttl_s; /* items with this ttl or less go to TEMP, plus 1; 0: none do */
+    uint32_t crawls;          /* 0: nothing is freed before somebody comes across it */
+    uint32_t crawl_sleep_us;  /* between two steps of the crawler */
+    uint32_t crawl_items_max; /* that a run looks at, per class; 0: all */
     uint32_t automove;        /* enum store_automove */
     uint32_t automove_window; /* looks at a class that its worth is averaged over */
     double automove_ratio;    /* a page moves when it is worth less than this part elsewhere */
@@ -298,8 +301,17 @@ size_t store_value_piece(const struct store_user *user, struct item *item, size_
  * more to do at once. */
 bool store_balance(struct store_user *user);    /* moves items between segments */
 bool store_crawl(struct store_user *user);      /* frees what has expired, a few buckets on */
+void store_crawl_now(struct store *store);      /* has the crawler begin, if it is not at it */
 bool store_grow(struct store_user *user);       /* splits some of the index's buckets */
 bool store_move_pages(struct store_user *user); /* moves a page between classes if need be */
+
+/*
+ * Shows the live items of some buckets from *bucket on, each with its stripe locked, and
+ * moves *bucket on; false when all were shown. An item whose bucket is split meanwhile may
+ * be shown twice.
+ */
+bool store_visit(struct store_user *user, uint32_t *bucket, unsigned count,
+                 void (*visit)(void *arg, struct item *item), void *arg);
 
 /* Changing the store's settings. */
 void store_get_tuning(struct store *store, struct store_tuning *tuning);
@@ -323,6 +335,7 @@ struct store_totals {
     struct store_metrics metrics;
     uint64_t evictions, reclaimed, expired_unfetched, evicted_unfetched, evicted_active;
     uint64_t crawler_reclaimed, crawler_items_checked, tail_reflocked;
+    uint64_t crawler_starts, crawler_running;
     uint64_t moves_to_cold, moves_to_warm, moves_within_lru, direct_reclaims, juggles;
     uint64_t malloced, pool_pages, chunk_max;
     bool is_moving;

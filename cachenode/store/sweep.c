@@ -3,6 +3,7 @@
  * index grow. Both work in small steps under one stripe's lock at a time.
  */
 #include "cachenode/store/internal.h"
+#include "common/base/clock.h"
 
 enum { CRAWL_BUCKETS = 2000, GROW_BUCKETS = 500, FLUSH_BUCKETS = 16384 };
 
@@ -29,18 +30,131 @@ static void crawl_bucket(struct store_user *user, uint32_t bucket)
     lock_give(stripe);
 }
 
+/* --- the crawler --- */
+
+static const uint32_t horizons_s[CRAWL_HORIZONS] = {5, 15, 30, 60};
+
+enum { CRAWL_ITEMS = 1000, WORTH_IT_PCT = 1 };
+
+/* Notes how long a bucket's items will live. */
+static bool note_life(const struct item *item, void *arg)
+{
+    struct store *store = arg;
+    uint32_t expires_at = __atomic_load_n(&item->expires_at, __ATOMIC_RELAXED), horizon = 0;
+
+    store->crawl_checked++;
+    if (expires_at == 0)
+        return false;
+    while (horizon < CRAWL_HORIZONS && expires_at > store_now(store) + horizons_s[horizon])
+        horizon++;
+    store->crawl_soon[horizon]++;
+    return false;
+}
+
+static void crawl_and_note(struct store_user *user, uint32_t bucket)
+{
+    struct store *store = user->store;
+    struct lock *stripe = hash_table_stripe(&store->table, bucket);
+    uint64_t before = store->crawl_checked;
+
+    crawl_bucket(user, bucket);
+    lock_take(stripe);
+    hash_table_search(&store->table, bucket, note_life, store);
+    lock_give(stripe);
+    metric_add(&user->classes[1].crawler_items_checked, store->crawl_checked - before);
+}
+
+/* The next run is when a percent of what expires is over, within a minute. */
+static void crawl_end(struct store *store)
+{
+    uint64_t all = 0, soon = 0;
+    uint32_t horizon = 0;
+
+    for (unsigned i = 0; i <= CRAWL_HORIZONS; i++)
+        all += store->crawl_soon[i];
+    while (horizon < CRAWL_HORIZONS - 1) {
+        soon += store->crawl_soon[horizon];
+        if (soon * 100 > all * WORTH_IT_PCT)
+            break;
+        horizon++;
+    }
+    memset(store->crawl_soon, 0, sizeof(store->crawl_soon));
+    store->crawl_due_us = clock_read_us() + (uint64_t)horizons_s[horizon] * 1000000;
+    store->crawl_checked = 0;
+    store->crawled = 0;
+    __atomic_store_n(&store->crawl_is_running, false, __ATOMIC_RELAXED);
+}
+
+/* Whether it is time for a run, or one is under way. */
+static bool crawl_is_due(struct store *store)
+{
+    if (store->crawl_is_running)
+        return clock_read_us() >= store->crawl_due_us;
+    if (!__atomic_exchange_n(&store->crawl_is_wanted, false, __ATOMIC_RELAXED) &&
+        clock_read_us() < store->crawl_due_us)
+        return false;
+    __atomic_store_n(&store->crawl_is_running, true, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&store->crawl_starts, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
 bool store_crawl(struct store_user *user)
 {
     struct store *store = user->store;
+    uint64_t items_max = (uint64_t)tuning_of(&store->tuning.crawl_items_max);
+    uint64_t until = store->crawl_checked + CRAWL_ITEMS;
 
-    for (unsigned i = 0; i < CRAWL_BUCKETS; i++) {
-        if (store->crawled >= store->table.bucket_count) {
-            store->crawled = 0;
+    if (!tuning_of(&store->tuning.crawls))
+        return false;
+    if (!crawl_is_due(store))
+        return store->crawl_is_running;
+    for (unsigned i = 0; i < CRAWL_BUCKETS && store->crawl_checked < until; i++) {
+        if (store->crawled >= store->table.bucket_count ||
+            (items_max != 0 && store->crawl_checked >= items_max * store->slab.class_count)) {
+            crawl_end(store);
             return false;
         }
-        crawl_bucket(user, store->crawled++);
+        crawl_and_note(user, store->crawled++);
     }
+    store->crawl_due_us = clock_read_us() + tuning_of(&store->tuning.crawl_sleep_us);
     return true;
+}
+
+void store_crawl_now(struct store *store)
+{
+    __atomic_store_n(&store->crawl_is_wanted, true, __ATOMIC_RELAXED);
+}
+
+struct visit {
+    struct store *store;
+    void (*visit)(void *arg, struct item *item);
+    void *arg;
+};
+
+static bool visit_item(const struct item *item, void *arg)
+{
+    const struct visit *visit = arg;
+
+    if (!item_is_over(visit->store, item))
+        visit->visit(visit->arg, (struct item *)(uintptr_t)item);
+    return false;
+}
+
+bool store_visit(struct store_user *user, uint32_t *bucket, unsigned count,
+                 void (*visit)(void *arg, struct item *item), void *arg)
+{
+    struct hash_table *table = &user->store->table;
+    struct visit shown = {user->store, visit, arg};
+    uint32_t end = __atomic_load_n(&table->bucket_count, __ATOMIC_ACQUIRE);
+
+    for (; count != 0 && *bucket < end; count--, ++*bucket) {
+        struct lock *stripe = hash_table_stripe(table, *bucket);
+
+        lock_take(stripe);
+        hash_table_search(table, *bucket, visit_item, &shown);
+        lock_give(stripe);
+    }
+    return *bucket < end;
 }
 
 void store_sweep_flushed(struct store_user *user)

@@ -58,6 +58,8 @@ enum mc_trait {
     X(STATS, "stats", 0, FIELD_REST)                                                               \
     X(CACHE_MEMLIMIT, "cache_memlimit", 0, FIELD_REST)                                             \
     X(SLABS, "slabs", 0, FIELD_REST)                                                               \
+    X(LRU_CRAWLER, "lru_crawler", 0, FIELD_REST)                                                   \
+    X(SHUTDOWN, "shutdown", 0, FIELD_REST)                                                         \
     X(LRU, "lru", 0, FIELD_REST)                                                                   \
     X(MG, "mg", MC_KEYED | MC_META, FIELD_META)                                                    \
     X(MS, "ms", MC_STORES | MC_KEYED | MC_META, FIELD_META)                                        \

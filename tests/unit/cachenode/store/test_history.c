@@ -409,6 +409,7 @@ static void open_store(void)
                                     .evictions = true,
                                     .use_cas = true,
                                     .tuning = {.is_segmented = 1,
+                                               .crawls = 1,
                                                .hot_pct = 20,
                                                .warm_pct = 40,
                                                .automove = STORE_AUTOMOVE_EAGER,

@@ -18,6 +18,7 @@ static void open_store(uint64_t memory_mb, bool evictions)
                                     .evictions = evictions,
                                     .use_cas = true,
                                     .tuning = {.is_segmented = 1,
+                                               .crawls = 1,
                                                .hot_pct = 20,
                                                .warm_pct = 40,
                                                .automove = STORE_AUTOMOVE_ON,
