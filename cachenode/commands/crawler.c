@@ -137,9 +137,9 @@ static const struct {
     const char *(*run)(struct session *session, struct str argument);
     bool has_argument;
 } verbs[] = {
-    {{"enable", 6}, run_enable, false},    {{"disable", 7}, run_disable, false},
-    {{"sleep", 5}, run_sleep, true},       {{"tocrawl", 7}, run_tocrawl, true},
-    {{"crawl", 5}, run_crawl, true},       {{"metadump", 8}, run_metadump, true},
+    {{"enable", 6}, run_enable, false}, {{"disable", 7}, run_disable, false},
+    {{"sleep", 5}, run_sleep, true},    {{"tocrawl", 7}, run_tocrawl, true},
+    {{"crawl", 5}, run_crawl, true},    {{"metadump", 8}, run_metadump, true},
     {{"mgdump", 6}, run_mgdump, true},
 };
 
@@ -176,9 +176,8 @@ static void dump_metadata(struct session *session, const struct item *item)
     p += sprintf(p,
                  " exp=%" PRId64 " la=%" PRId64 " cas=%" PRIu64 " fetch=%s cls=%u size=%" PRIu64
                  " flags=%u \n",
-                 item->expires_at == 0 ? -1 : start_s + item->expires_at,
-                 clock_wall_s() - idle_s, store_item_cas(session->user, item),
-                 item_is(item, ITEM_FETCHED) ? "yes" : "no",
+                 item->expires_at == 0 ? -1 : start_s + item->expires_at, clock_wall_s() - idle_s,
+                 store_item_cas(session->user, item), item_is(item, ITEM_FETCHED) ? "yes" : "no",
                  store_item_class(session->user, item), item_size(item), item_flags(item));
     chain_commit(session->out, (size_t)(p - line));
 }
@@ -219,8 +218,7 @@ bool dump_continue(struct session *session, uint32_t *bucket)
 {
     while (session->out->len < DUMP_STEP_LEN && !session->wants_close) {
         if (!store_visit(session->user, bucket, DUMP_BUCKETS, dump_item, session)) {
-            session_reply(session,
-                          session->dump == DUMP_METADATA ? STR("END\r\n") : STR("EN\r\n"));
+            session_reply(session, session->dump == DUMP_METADATA ? STR("END\r\n") : STR("EN\r\n"));
             return false;
         }
     }

@@ -34,7 +34,7 @@ static void crawl_bucket(struct store_user *user, uint32_t bucket)
 
 static const uint32_t horizons_s[CRAWL_HORIZONS] = {5, 15, 30, 60};
 
-enum { CRAWL_ITEMS = 1000, WORTH_IT_PCT = 1 };
+enum { CRAWL_ITEMS = 1000, WORTH_IT_PCT = 1, CRAWL_PAUSE_US_PER_ITEM = 5 };
 
 /* Notes how long a bucket's items will live. */
 static bool note_life(const struct item *item, void *arg)
@@ -64,22 +64,27 @@ static void crawl_and_note(struct store_user *user, uint32_t bucket)
     metric_add(&user->classes[1].crawler_items_checked, store->crawl_checked - before);
 }
 
-/* The next run is when a percent of what expires is over, within a minute. */
+/*
+ * The next run is when a percent of what expires is over, within a minute; but the runs
+ * together take up no more than a fiftieth of a processor.
+ */
 static void crawl_end(struct store *store)
 {
-    uint64_t all = 0, soon = 0;
+    uint64_t all = 0, soon = 0, pause_us = store->crawl_checked * CRAWL_PAUSE_US_PER_ITEM;
     uint32_t horizon = 0;
 
     for (unsigned i = 0; i <= CRAWL_HORIZONS; i++)
         all += store->crawl_soon[i];
-    while (horizon < CRAWL_HORIZONS - 1) {
+    while (all != 0 && horizon < CRAWL_HORIZONS - 1) {
         soon += store->crawl_soon[horizon];
         if (soon * 100 > all * WORTH_IT_PCT)
             break;
         horizon++;
     }
     memset(store->crawl_soon, 0, sizeof(store->crawl_soon));
-    store->crawl_due_us = clock_read_us() + (uint64_t)horizons_s[horizon] * 1000000;
+    if (pause_us < (uint64_t)horizons_s[horizon] * 1000000)
+        pause_us = (uint64_t)horizons_s[horizon] * 1000000;
+    store->crawl_due_us = clock_read_us() + pause_us;
     store->crawl_checked = 0;
     store->crawled = 0;
     __atomic_store_n(&store->crawl_is_running, false, __ATOMIC_RELAXED);
