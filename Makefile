@@ -33,6 +33,10 @@ else
 $(error BUILD is release, debug, asan or tsan)
 endif
 
+ifneq ($(BUILD),release)
+LIBS += -levent_pthreads
+endif
+
 sources = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 

@@ -8,6 +8,18 @@
 
 enum { INPUT_SIZE = 64 * 1024 };
 
+#ifdef LOCK_CHECKS
+#include <event2/thread.h>
+
+/* Has libevent watch how it is used, in the builds that check everything. It does so for all
+ * bases together, and therefore needs its locks. */
+__attribute__((constructor)) static void watch_libevent(void)
+{
+    evthread_use_pthreads();
+    event_enable_debug_mode();
+}
+#endif
+
 static void loop_woken(evutil_socket_t fd, short what, void *arg)
 {
     struct loop *loop = arg;
