@@ -181,6 +181,8 @@ static const struct option setting_table[] = {
             .help = "refuse flush_all"),
     SETTING('X', "disable-dumping", BOOL, dump_enabled, .initial = "true", .flag = "false",
             .help = "refuse to dump keys"),
+    SETTING('W', "disable-watch", BOOL, watch_enabled, .initial = "true", .flag = "false",
+            .help = "refuse watch, which a cachenode always does"),
 };
 
 static const struct option extended_table[] = {
@@ -236,6 +238,8 @@ static const struct option extended_table[] = {
             .max = 1 << 20, .help = "accepted for memcached's sake"),
     SETTING(0, "worker_logbuf_size", COUNT, worker_logbuf_kb, .initial = "64", .min = 1,
             .max = 1 << 20, .help = "accepted for memcached's sake"),
+    SETTING(0, "modern", BOOL, is_modern, .flag = "true",
+            .help = "the default, which it always is"),
     SETTING(0, "idle_timeout", COUNT, idle_timeout_s, .initial = "0", .max = INT32_MAX,
             .help = "seconds before an idle connection is closed; 0: never"),
 };

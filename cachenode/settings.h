@@ -66,6 +66,7 @@ struct settings {
     bool track_sizes;                             /* stats sizes */
     uint32_t watcher_logbuf_kb, worker_logbuf_kb; /* told by stats alone */
     bool lock_memory;
+    bool watch_enabled, is_modern; /* of no effect: there is nothing to watch; we always are */
 
     bool daemonize;
     bool core_dumps;

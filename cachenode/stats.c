@@ -435,6 +435,12 @@ static void answer_conns(struct session *session)
     session_reply(session, STR("END\r\n"));
 }
 
+/* No histogram of sizes is kept. */
+static void answer_sizes(struct session *session)
+{
+    session_reply(session, STR("STAT sizes_status disabled\r\nEND\r\n"));
+}
+
 static void answer_reset(struct session *session)
 {
     const struct stats_source *source = session->source;
@@ -449,7 +455,8 @@ static const struct {
     void (*answer)(struct session *session);
 } families[] = {
     {{"", 0}, answer_general},    {{"settings", 8}, answer_settings}, {{"items", 5}, answer_items},
-    {{"slabs", 5}, answer_slabs}, {{"conns", 5}, answer_conns},       {{"reset", 5}, answer_reset},
+    {{"sizes", 5}, answer_sizes}, {{"slabs", 5}, answer_slabs},       {{"conns", 5}, answer_conns},
+    {{"reset", 5}, answer_reset},
 };
 
 bool stats_answer(struct session *session, struct str word)

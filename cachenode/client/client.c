@@ -158,7 +158,7 @@ static void dump_go_on(struct loop_task *task)
     struct session session = session_of(client);
 
     session.dump = dump->kind;
-    if (client->conn.out.len == 0 && !dump_continue(&session, &dump->bucket)) {
+    if (client->conn.out.len == 0 && !dump_continue(&session, &dump->walk)) {
         dump_end(client);
         conn_resume(&client->conn);
     } else if (!client->conn.write_full) {

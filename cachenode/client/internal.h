@@ -38,7 +38,7 @@ struct dump {
     struct loop_task task;
     struct client *client;
     enum dump_kind kind;
-    uint32_t bucket; /* the next to be shown */
+    struct store_walk walk;
 };
 
 struct dialect {

@@ -214,10 +214,10 @@ static void dump_item(void *arg, struct item *item)
         dump_key(session, item);
 }
 
-bool dump_continue(struct session *session, uint32_t *bucket)
+bool dump_continue(struct session *session, struct store_walk *walk)
 {
     while (session->out->len < DUMP_STEP_LEN && !session->wants_close) {
-        if (!store_visit(session->user, bucket, DUMP_BUCKETS, dump_item, session)) {
+        if (!store_visit(session->user, walk, DUMP_BUCKETS, dump_item, session)) {
             session_reply(session, session->dump == DUMP_METADATA ? STR("END\r\n") : STR("EN\r\n"));
             return false;
         }

@@ -305,12 +305,17 @@ void store_crawl_now(struct store *store);      /* has the crawler begin, if it 
 bool store_grow(struct store_user *user);       /* splits some of the index's buckets */
 bool store_move_pages(struct store_user *user); /* moves a page between classes if need be */
 
+/* A walk over all items; it begins with zeroes. */
+struct store_walk {
+    uint32_t bucket, bucket_count;
+};
+
 /*
- * Shows the live items of some buckets from *bucket on, each with its stripe locked, and
- * moves *bucket on; false when all were shown. An item whose bucket is split meanwhile may
- * be shown twice.
+ * Shows the live items of the walk's next buckets, each with its stripe locked; false when
+ * all were shown. An item that is there all the while is shown once, also while the index
+ * grows.
  */
-bool store_visit(struct store_user *user, uint32_t *bucket, unsigned count,
+bool store_visit(struct store_user *user, struct store_walk *walk, unsigned count,
                  void (*visit)(void *arg, struct item *item), void *arg);
 
 /* Changing the store's settings. */

@@ -145,21 +145,38 @@ static bool visit_item(const struct item *item, void *arg)
     return false;
 }
 
-bool store_visit(struct store_user *user, uint32_t *bucket, unsigned count,
+/* A bucket and those that were split off it since the walk began, all in one stripe. */
+static void visit_family(const struct hash_table *table, uint32_t bucket,
+                         const struct store_walk *walk, struct visit *visit)
+{
+    uint32_t count = __atomic_load_n(&table->bucket_count, __ATOMIC_ACQUIRE);
+    uint64_t step = 1;
+
+    hash_table_search(table, bucket, visit_item, visit);
+    while (step <= bucket)
+        step *= 2;
+    for (; bucket + step < count; step *= 2) {
+        if (bucket + step >= walk->bucket_count)
+            visit_family(table, (uint32_t)(bucket + step), walk, visit);
+    }
+}
+
+bool store_visit(struct store_user *user, struct store_walk *walk, unsigned count,
                  void (*visit)(void *arg, struct item *item), void *arg)
 {
     struct hash_table *table = &user->store->table;
     struct visit shown = {user->store, visit, arg};
-    uint32_t end = __atomic_load_n(&table->bucket_count, __ATOMIC_ACQUIRE);
 
-    for (; count != 0 && *bucket < end; count--, ++*bucket) {
-        struct lock *stripe = hash_table_stripe(table, *bucket);
+    if (walk->bucket_count == 0)
+        walk->bucket_count = __atomic_load_n(&table->bucket_count, __ATOMIC_ACQUIRE);
+    for (; count != 0 && walk->bucket < walk->bucket_count; count--, walk->bucket++) {
+        struct lock *stripe = hash_table_stripe(table, walk->bucket);
 
         lock_take(stripe);
-        hash_table_search(table, *bucket, visit_item, &shown);
+        visit_family(table, walk->bucket, walk, &shown);
         lock_give(stripe);
     }
-    return *bucket < end;
+    return walk->bucket < walk->bucket_count;
 }
 
 void store_sweep_flushed(struct store_user *user)

@@ -56,6 +56,17 @@ class Crawler(unittest.TestCase):
                           self.dump(client, 'metadump', b'END\r\n')}, set(names))
         self.assertEqual(client.ask('mn'), 'MN')
 
+    def test_a_key_is_listed_once_also_while_the_index_grows(self):
+        node = self.start('-t', '1', '-o', 'hashpower=12')
+        reader, writer = self.client(node), self.client(node)
+        names = keys(b'key', 5000)
+        reader.set_all(names, b'x' * 20)
+        self.assertEqual(reader.ask('lru_crawler mgdump all'), 'OK')
+        writer.set_all(keys(b'more', 50000), b'x')
+        listed = [line.split()[1] for line in iter(reader.file.readline, b'EN\r\n')]
+        self.assertEqual(len(listed), len(set(listed)))
+        self.assertLessEqual(set(names), set(listed))
+
     def test_who_does_not_read_his_dump_holds_nobody_up(self):
         node = self.start('-t', '1')
         slow, other = self.client(node), self.client(node)
