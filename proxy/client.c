@@ -80,9 +80,11 @@ static void refuse(struct client *client)
 }
 
 /* A line that is no request: answered, and what it announced passed over. */
-static void answer_bad(struct client *client, const struct mc_request *request)
+static void answer_bad(struct client *client, const struct mc_request *request, struct str line)
 {
     if (request->error == NULL) {
+        if (memmem(line.data, line.len, "HTTP/", 5) != NULL)
+            metric_add(&client->context->pool->more.client_http_rejected, 1);
         log_limited(LOG_NOTICE, "pool '%s': closed a client that does not speak memcached",
                     client->context->pool->config->name);
         refuse(client);
@@ -103,7 +105,7 @@ static size_t take_request(struct client *client, struct str in)
     case PARSE_MORE:
         return 0;
     case PARSE_BAD:
-        answer_bad(client, &request);
+        answer_bad(client, &request, (struct str){in.data, request.head_len});
         return request.head_len;
     case PARSE_DONE:
         break;

@@ -26,9 +26,18 @@ struct pool_server {
     struct upstream *upstreams; /* config->server_connections of them */
 };
 
+/* What nutcracker does not count, and its JSON therefore must not have. */
+#define POOL_MORE_METRICS(X)                                                                       \
+    X(client_http_rejected, COUNTER, "clients closed because they spoke HTTP")
+
+struct pool_more_metrics {
+    POOL_MORE_METRICS(METRIC_FIELD)
+};
+
 struct pool {
     const struct pool_config *config;
     struct pool_metrics metrics;
+    struct pool_more_metrics more;
     struct pool_server *servers; /* config->server_count of them */
     struct ring *ring;           /* NULL: all servers are ejected */
     struct ring_server *members; /* room for building rings */

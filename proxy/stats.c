@@ -4,9 +4,11 @@
 #include "common/base/clock.h"
 #include "common/base/version.h"
 #include "common/metric/json.h"
+#include "common/metric/prometheus.h"
 #include "proxy/stats.h"
 
 static const struct metric pool_table[] = {POOL_METRICS(METRIC_DESCRIBE)};
+static const struct metric pool_more_table[] = {POOL_MORE_METRICS(METRIC_DESCRIBE)};
 static const struct metric server_table[] = {SERVER_METRICS(METRIC_DESCRIBE)};
 
 #define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))
@@ -18,10 +20,13 @@ static void put_numbers(struct json *json, const struct metric *table, size_t co
         json_number(json, str_of(table[i].name), metric_get(&numbers[i]));
 }
 
-static void put_pool(struct json *json, const struct pool *pool)
+static void put_pool(struct json *json, const struct pool *pool, bool with_more)
 {
     json_open(json, str_of(pool->config->name));
     put_numbers(json, pool_table, COUNT_OF(pool_table), (const uint64_t *)&pool->metrics);
+    if (with_more)
+        put_numbers(json, pool_more_table, COUNT_OF(pool_more_table),
+                    (const uint64_t *)&pool->more);
     for (size_t i = 0; i < pool->config->server_count; i++) {
         const struct server *server = &pool->servers[i].server;
 
@@ -32,7 +37,7 @@ static void put_pool(struct json *json, const struct pool *pool)
     json_close(json);
 }
 
-void stats_render(const struct worker *worker, uint64_t uptime_s, struct chain *out)
+void stats_render(const struct worker *worker, uint64_t uptime_s, bool with_more, struct chain *out)
 {
     struct json json = {0};
     char host[256] = "";
@@ -48,12 +53,75 @@ void stats_render(const struct worker *worker, uint64_t uptime_s, struct chain *
                 metric_get(&worker->connections.total_connections));
     json_number(&json, STR("curr_connections"), metric_get(&worker->connections.curr_connections));
     for (size_t i = 0; i < worker->door_count; i++)
-        put_pool(&json, &worker->doors[i].pool);
+        put_pool(&json, &worker->doors[i].pool, with_more);
     json_close(&json);
     json_raw(&json, STR("\n"));
     if (!json.failed)
         chain_copy(out, (struct str){json.text, json.len});
     free(json.text);
+}
+
+/* --- Prometheus --- */
+
+/* The families of a table of which every pool has a block, `offset` into it. */
+static void put_pool_families(struct chain *out, const struct worker *worker,
+                              const struct metric *table, size_t count, size_t offset)
+{
+    for (size_t row = 0; row < count; row++) {
+        prometheus_family(out, "cacheproxy", &table[row]);
+        for (size_t i = 0; i < worker->door_count; i++) {
+            const struct pool *pool = &worker->doors[i].pool;
+            const uint64_t *block = (const uint64_t *)(const void *)((const char *)pool + offset);
+            struct prometheus_label labels[] = {{"pool", str_of(pool->config->name)}, {NULL}};
+
+            prometheus_sample(out, "cacheproxy", &table[row], labels, metric_get(&block[row]));
+        }
+    }
+}
+
+static void put_server_family(struct chain *out, const struct worker *worker, size_t row)
+{
+    prometheus_family(out, "cacheproxy_server", &server_table[row]);
+    for (size_t i = 0; i < worker->door_count; i++) {
+        const struct pool *pool = &worker->doors[i].pool;
+
+        for (size_t j = 0; j < pool->config->server_count; j++) {
+            const struct server *server = &pool->servers[j].server;
+            const uint64_t *block = (const uint64_t *)&server->metrics;
+            struct prometheus_label labels[] = {{"pool", str_of(pool->config->name)},
+                                                {"server", str_of(server->config->name)},
+                                                {NULL}};
+
+            prometheus_sample(out, "cacheproxy_server", &server_table[row], labels,
+                              metric_get(&block[row]));
+        }
+    }
+}
+
+void stats_render_prometheus(const struct worker *worker, uint64_t uptime_s, struct chain *out)
+{
+    static const struct metric uptime = {"uptime_seconds", METRIC_GAUGE, "since the start"};
+    static const struct metric total = {"connections", METRIC_COUNTER, "connections of all kinds"};
+    static const struct metric current = {"connections_open", METRIC_GAUGE,
+                                          "connections of all kinds that are open"};
+    const struct {
+        const struct metric *metric;
+        uint64_t value;
+    } own[] = {{&uptime, uptime_s},
+               {&total, metric_get(&worker->connections.total_connections)},
+               {&current, metric_get(&worker->connections.curr_connections)}};
+
+    for (size_t i = 0; i < COUNT_OF(own); i++) {
+        prometheus_family(out, "cacheproxy", own[i].metric);
+        prometheus_sample(out, "cacheproxy", own[i].metric, &(struct prometheus_label){NULL},
+                          own[i].value);
+    }
+    put_pool_families(out, worker, pool_table, COUNT_OF(pool_table),
+                      offsetof(struct pool, metrics));
+    put_pool_families(out, worker, pool_more_table, COUNT_OF(pool_more_table),
+                      offsetof(struct pool, more));
+    for (size_t row = 0; row < COUNT_OF(server_table); row++)
+        put_server_family(out, worker, row);
 }
 
 static void describe(FILE *out, const char *title, const struct metric *table, size_t count)

@@ -57,6 +57,21 @@ def wait_until(condition, patience_s=20):
         time.sleep(0.01)
 
 
+def served(node):
+    """A conversation, once those that ended before are known to have ended."""
+    talks = []
+
+    def is_served():
+        talk = Talk(node.port)
+        if talk.ask('mn\r\n') == 'MN\r\n':
+            talks.append(talk)
+        else:
+            talk.close()
+        return bool(talks)
+    wait_until(is_served)
+    return talks[0]
+
+
 def listens(port):
     with socket.socket() as probe:
         return probe.connect_ex(('127.0.0.1', port)) == 0
@@ -72,19 +87,15 @@ def run(*arguments):
 class Connections(unittest.TestCase):
     def test_one_client_too_many_is_told_so(self):
         with procs.Node('-c', '2') as node:
-            with Talk(node.port) as first:
-                wait_until(lambda: first.stats()['curr_connections'] == '1')
-                with Talk(node.port) as second, Talk(node.port) as third:
-                    self.assertEqual(second.ask('mn\r\n'), 'MN\r\n')
+            with served(node) as first:
+                with served(node), Talk(node.port) as third:
                     self.assertEqual(third.file.read(), b'ERROR Too many open connections\r\n')
                 self.assertGreaterEqual(int(first.stats()['rejected_connections']), 1)
 
     def test_without_maxconns_fast_he_waits_until_another_goes(self):
         with procs.Node('-c', '2', '-o', 'no_maxconns_fast') as node:
-            with Talk(node.port) as first:
-                wait_until(lambda: first.stats()['curr_connections'] == '1')
-                second = Talk(node.port)
-                self.assertEqual(second.ask('mn\r\n'), 'MN\r\n')
+            with served(node) as first:
+                second = served(node)
                 self.assertEqual(first.stats()['accepting_conns'], '0')
                 with Talk(node.port) as third:
                     third.socket.sendall(b'mn\r\n')
