@@ -72,7 +72,8 @@ static void put_pool_families(struct chain *out, const struct worker *worker,
         for (size_t i = 0; i < worker->door_count; i++) {
             const struct pool *pool = &worker->doors[i].pool;
             const uint64_t *block = (const uint64_t *)(const void *)((const char *)pool + offset);
-            struct prometheus_label labels[] = {{"pool", str_of(pool->config->name)}, {NULL}};
+            struct prometheus_label labels[] = {{"pool", str_of(pool->config->name)},
+                                                {NULL, {NULL, 0}}};
 
             prometheus_sample(out, "cacheproxy", &table[row], labels, metric_get(&block[row]));
         }
@@ -90,7 +91,7 @@ static void put_server_family(struct chain *out, const struct worker *worker, si
             const uint64_t *block = (const uint64_t *)&server->metrics;
             struct prometheus_label labels[] = {{"pool", str_of(pool->config->name)},
                                                 {"server", str_of(server->config->name)},
-                                                {NULL}};
+                                                {NULL, {NULL, 0}}};
 
             prometheus_sample(out, "cacheproxy_server", &server_table[row], labels,
                               metric_get(&block[row]));
@@ -113,8 +114,8 @@ void stats_render_prometheus(const struct worker *worker, uint64_t uptime_s, str
 
     for (size_t i = 0; i < COUNT_OF(own); i++) {
         prometheus_family(out, "cacheproxy", own[i].metric);
-        prometheus_sample(out, "cacheproxy", own[i].metric, &(struct prometheus_label){NULL},
-                          own[i].value);
+        prometheus_sample(out, "cacheproxy", own[i].metric,
+                          &(struct prometheus_label){NULL, {NULL, 0}}, own[i].value);
     }
     put_pool_families(out, worker, pool_table, COUNT_OF(pool_table),
                       offsetof(struct pool, metrics));
