@@ -83,6 +83,8 @@ void slab_free(struct slab *slab);
 /* The smallest class whose chunks hold `size` bytes; 0: none does. */
 static inline unsigned slab_class_for(const struct slab *slab, size_t size)
 {
+    if (slab->chunk_max > CHUNK_LIMIT)
+        __builtin_unreachable(); /* slab_init sees to it; gcc does not know */
     return size > slab->chunk_max ? 0 : slab->class_by_units[(size + ITEM_UNIT - 1) / ITEM_UNIT];
 }
 
