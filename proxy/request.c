@@ -60,7 +60,10 @@ void request_reply(struct request *request, struct str bytes, struct block *bloc
     if (is_first(request)) {
         is_good = chain_append(owner->out, bytes, &block_keeper, block);
     } else {
-        is_good = chain_append(&request->reply, bytes, &block_keeper, block);
+        /* Thousands may wait: none has a block of its own, nor holds one for a few bytes. */
+        is_good = bytes.len <= CHAIN_COPY_MAX && request->reply.len == 0
+                      ? chain_stow(&request->reply, bytes)
+                      : chain_append(&request->reply, bytes, &block_keeper, block);
         owner->held_len += bytes.len;
     }
     if (!is_good)

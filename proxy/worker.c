@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -5,6 +6,7 @@
 #include "proxy/worker.h"
 
 enum { LOOK_US = 20 * 1000, LOOKS_MAX = 250, SPARE_RECORDS = 16384 };
+enum { TIDY_US = 3 * 1000 * 1000, RECORDS_KEPT = 256, BURST = 1024 };
 
 static void door_accepted(struct listener *listener, int fd)
 {
@@ -84,6 +86,19 @@ static void drain(struct loop_post *post)
     loop_timer_set(&worker->patience, 0);
 }
 
+/* What a burst of requests took goes back to the system. */
+static void tidy(struct loop_timer *timer)
+{
+    struct worker *worker = container_of(timer, struct worker, tidying);
+
+    if (worker->records.count > RECORDS_KEPT + BURST) {
+        freelist_trim(&worker->records, RECORDS_KEPT);
+        chain_trim();
+        malloc_trim(0);
+    }
+    loop_timer_set(timer, TIDY_US);
+}
+
 bool worker_open(struct worker *worker, const struct config *config, struct loop *control)
 {
     *worker = (struct worker){
@@ -93,6 +108,8 @@ bool worker_open(struct worker *worker, const struct config *config, struct loop
         return false;
     }
     loop_timer_init(&worker->loop, &worker->patience, look_around);
+    loop_timer_init(&worker->loop, &worker->tidying, tidy);
+    loop_timer_set(&worker->tidying, TIDY_US);
     worker->drain.run = drain;
     list_init(&worker->drain.link);
     worker->doors = calloc(config->pool_count, sizeof(*worker->doors));
@@ -116,6 +133,8 @@ static void close_doors(struct worker *worker)
         client_close_all(&worker->doors[i].context);
         pool_close(&worker->doors[i].pool);
     }
+    if (worker->loop.base != NULL)
+        loop_timer_clear(&worker->tidying);
     freelist_trim(&worker->records, 0);
     chain_trim();
 }

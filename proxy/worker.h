@@ -26,6 +26,7 @@ struct worker {
     pthread_t thread;
     bool is_running;
     struct loop_post drain;
+    struct loop_timer tidying;  /* gives memory back after a burst */
     struct loop_timer patience; /* while draining: looks whether all are gone */
     unsigned looks;
     struct loop *control; /* told to stop when the worker has drained */

@@ -29,6 +29,22 @@ struct block *block_create(size_t size)
     return block;
 }
 
+struct block *block_copy(struct str bytes)
+{
+    struct block *block;
+
+    if (bytes.len == BLOCK_SIZE)
+        block = block_create(BLOCK_SIZE);
+    else
+        block = malloc(sizeof(*block) + bytes.len);
+    if (block == NULL)
+        return NULL;
+    block->holds = 1;
+    block->size = bytes.len;
+    memcpy(block->data, bytes.data, bytes.len);
+    return block;
+}
+
 void block_release(struct block *block)
 {
     ASSERT(block->holds > 0);

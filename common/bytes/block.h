@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/bytes/str.h"
+
 /* How to keep one kind of owner alive. The keeper is passed along, so that it
  * can stand in the struct that the owner belongs to. */
 struct keeper {
@@ -27,6 +29,9 @@ struct block {
 /* Makes a block of at least `size` bytes with one hold, the caller's.
  * Returns NULL when memory ran out. */
 struct block *block_create(size_t size);
+
+/* Makes a block that has just the bytes, for what waits for long. NULL: memory ran out. */
+struct block *block_copy(struct str bytes);
 
 static inline void block_hold(struct block *block)
 {

@@ -141,6 +141,22 @@ bool chain_append(struct chain *chain, struct str bytes, const struct keeper *ke
     return true;
 }
 
+bool chain_stow(struct chain *chain, struct str bytes)
+{
+    struct block *block;
+
+    if (!slices_grow(chain))
+        return false;
+    block = block_copy(bytes);
+    if (block == NULL)
+        return false;
+    room_close(chain);
+    *slice_at(chain, chain->count++) =
+        (struct slice){{block->data, bytes.len}, &block_keeper, block};
+    chain->len += bytes.len;
+    return true;
+}
+
 /* Drops the first `len` bytes, which have gone where they should. */
 static void drop_front(struct chain *chain, size_t len)
 {

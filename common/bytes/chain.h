@@ -44,6 +44,10 @@ enum { CHAIN_COPY_MAX = 2048 }; /* longer bytes are worth a slice */
  */
 bool chain_append(struct chain *chain, struct str bytes, const struct keeper *keeper, void *owner);
 
+/* Appends a copy in memory that is no larger than it: for small bytes that wait, by
+ * themselves in a chain. Returns false when memory ran out. */
+bool chain_stow(struct chain *chain, struct str bytes);
+
 /*
  * Room for `len` contiguous bytes (at most BLOCK_SIZE) to be written in place;
  * chain_commit then appends the first `len` of them. NULL: memory ran out.
