@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -435,10 +436,46 @@ static void answer_conns(struct session *session)
     session_reply(session, STR("END\r\n"));
 }
 
-/* No histogram of sizes is kept. */
+/* Items by their size, rounded up to 32 bytes. */
+enum { SIZE_STEP = 32, SIZES_AT_ONCE = 1024 };
+
+struct size_count {
+    uint32_t *counts;
+    size_t count;
+};
+
+static void count_size(void *arg, struct item *item)
+{
+    const struct size_count *sizes = arg;
+    size_t step = (size_t)((item_size(item) + SIZE_STEP - 1) / SIZE_STEP);
+
+    sizes->counts[step < sizes->count ? step : sizes->count - 1]++;
+}
+
+/* Nothing is counted before somebody asks: all items are walked then, if that is allowed. */
 static void answer_sizes(struct session *session)
 {
-    session_reply(session, STR("STAT sizes_status disabled\r\nEND\r\n"));
+    const struct settings *settings = session->source->settings;
+    struct size_count sizes = {.count = (size_t)(settings->item_size_max / SIZE_STEP) + 2};
+    struct store_walk walk = {0};
+
+    if (settings->track_sizes)
+        sizes.counts = calloc(sizes.count, sizeof(*sizes.counts));
+    if (sizes.counts == NULL) {
+        session_reply(session, STR("STAT sizes_status disabled\r\nEND\r\n"));
+        return;
+    }
+    while (store_visit(session->user, &walk, SIZES_AT_ONCE, count_size, &sizes))
+        ;
+    for (size_t step = 0; step < sizes.count; step++) {
+        char name[24];
+
+        snprintf(name, sizeof(name), "%zu", step * SIZE_STEP);
+        if (sizes.counts[step] != 0)
+            stat_number(session, name, sizes.counts[step]);
+    }
+    free(sizes.counts);
+    session_reply(session, STR("END\r\n"));
 }
 
 static void answer_reset(struct session *session)

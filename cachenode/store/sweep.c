@@ -39,10 +39,12 @@ enum { CRAWL_ITEMS = 1000, WORTH_IT_PCT = 1, CRAWL_PAUSE_US_PER_ITEM = 5 };
 /* Notes how long a bucket's items will live. */
 static bool note_life(const struct item *item, void *arg)
 {
-    struct store *store = arg;
+    struct store_user *user = arg;
+    struct store *store = user->store;
     uint32_t expires_at = __atomic_load_n(&item->expires_at, __ATOMIC_RELAXED), horizon = 0;
 
     store->crawl_checked++;
+    metric_add(&user->classes[item_class(store, item)].crawler_items_checked, 1);
     if (expires_at == 0)
         return false;
     while (horizon < CRAWL_HORIZONS && expires_at > store_now(store) + horizons_s[horizon])
@@ -55,13 +57,11 @@ static void crawl_and_note(struct store_user *user, uint32_t bucket)
 {
     struct store *store = user->store;
     struct lock *stripe = hash_table_stripe(&store->table, bucket);
-    uint64_t before = store->crawl_checked;
 
     crawl_bucket(user, bucket);
     lock_take(stripe);
-    hash_table_search(&store->table, bucket, note_life, store);
+    hash_table_search(&store->table, bucket, note_life, user);
     lock_give(stripe);
-    metric_add(&user->classes[1].crawler_items_checked, store->crawl_checked - before);
 }
 
 /*
