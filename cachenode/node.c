@@ -16,7 +16,7 @@
 #include "common/process/daemon.h"
 #include "common/process/signals.h"
 
-enum { LISTENER_MAX = 64 };
+enum { LISTENER_MAX = 64, TEMPORARY_TTL_S = 61 };
 
 struct node_listener {
     struct listener listener;
@@ -305,7 +305,10 @@ static struct store *make_store(const struct settings *settings, const char **er
                    .is_segmented = settings->lru_maintainer,
                    .hot_pct = settings->hot_lru_pct,
                    .warm_pct = settings->warm_lru_pct,
-                   .temporary_ttl_s = (uint32_t)(settings->temporary_ttl_s + 1),
+                   .has_temporary = settings->temporary_ttl_s >= 0,
+                   .temporary_ttl_s = settings->temporary_ttl_s >= 0
+                                          ? (uint32_t)settings->temporary_ttl_s
+                                          : TEMPORARY_TTL_S,
                    .automove = settings->slab_reassign ? settings->slab_automove : 0,
                    .automove_window = settings->slab_automove_window,
                    .automove_ratio = settings->slab_automove_ratio,

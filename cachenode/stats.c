@@ -253,9 +253,8 @@ static void answer_settings(struct session *session)
     stat_number(session, "warm_lru_pct", tuning.warm_pct);
     stat_text(session, "hot_max_factor", "%.2f", tuning.hot_max_factor);
     stat_text(session, "warm_max_factor", "%.2f", tuning.warm_max_factor);
-    stat_yes(session, "temp_lru", tuning.temporary_ttl_s != 0);
-    stat_number(session, "temporary_ttl",
-                tuning.temporary_ttl_s == 0 ? 61 : tuning.temporary_ttl_s - 1);
+    stat_yes(session, "temp_lru", tuning.has_temporary);
+    stat_number(session, "temporary_ttl", tuning.temporary_ttl_s);
     stat_number(session, "idle_timeout", s->idle_timeout_s);
     stat_number(session, "watcher_logbuf_size", (uint64_t)s->watcher_logbuf_kb << 10);
     stat_number(session, "worker_logbuf_size", (uint64_t)s->worker_logbuf_kb << 10);
@@ -368,7 +367,7 @@ static void answer_items(struct session *session)
         if (class.number == 0)
             continue;
         answer_class(session, "items:", i, &class, item_rows, COUNT(item_rows));
-        if (tuning.temporary_ttl_s != 0)
+        if (tuning.has_temporary)
             stat_class(session, "items:", i, "number_temp", class.number_temp);
     }
     session_reply(session, STR("END\r\n"));

@@ -197,7 +197,9 @@ static const char *lru_temp_ttl(struct session *session, const struct words *wor
     if (!number_parse_i64(words->of[1], &ttl_s) || ttl_s > INT32_MAX)
         return error;
     store_get_tuning(session->user->store, &tuning);
-    tuning.temporary_ttl_s = ttl_s < 0 ? 0 : (uint32_t)ttl_s + 1;
+    tuning.has_temporary = ttl_s >= 0;
+    if (ttl_s >= 0)
+        tuning.temporary_ttl_s = (uint32_t)ttl_s;
     store_set_tuning(session->user->store, &tuning);
     return ok;
 }

@@ -40,6 +40,16 @@ __attribute__((no_sanitize("thread"))) static uint64_t peek_cas(const struct ite
     return *(const volatile uint64_t *)&item->cas;
 }
 
+__attribute__((no_sanitize("thread"))) static uint32_t peek_u32(const uint32_t *field)
+{
+    return *(const volatile uint32_t *)field;
+}
+
+__attribute__((no_sanitize("thread"))) uint8_t item_peek_score(const struct item *item)
+{
+    return *(const volatile uint8_t *)&item->score;
+}
+
 struct lock *item_lock(struct store *store, const struct item *item, uint32_t *hash)
 {
     char room[ITEM_KEY_MAX];
@@ -57,7 +67,7 @@ struct lock *item_lock(struct store *store, const struct item *item, uint32_t *h
 
 struct item *item_of_chunk(const struct store *store, struct item *chunk)
 {
-    uint32_t used = item_peek(chunk);
+    uint32_t used = peek_u32(&chunk->used);
     const struct piece *piece = (const void *)chunk;
     item_id owner;
 
@@ -65,16 +75,31 @@ struct item *item_of_chunk(const struct store *store, struct item *chunk)
         return chunk;
     if (used != ITEM_PIECE)
         return NULL;
-    owner = __atomic_load_n(&piece->owner, __ATOMIC_RELAXED);
+    owner = peek_u32(&piece->owner);
     if (owner / (PAGE_SIZE / ITEM_UNIT) > store->slab.page_reserve)
         return NULL;
     chunk = slab_at(&store->slab, owner);
-    return item_peek(chunk) & ITEM_LINKED ? chunk : NULL;
+    return peek_u32(&chunk->used) & ITEM_LINKED ? chunk : NULL;
 }
 
 /* --- a sample --- */
 
-static void look_at(const struct store *store, struct item *chunk, struct sample *sample)
+/* Far below, a score would come round to the top before long. What was peeked at may be
+ * somebody's value by now, so nothing is written before the item is known to be one. */
+static void keep_in_range(struct store *store, struct item *item)
+{
+    uint32_t hash;
+    struct lock *stripe = item_lock(store, item, &hash);
+
+    if (stripe == NULL)
+        return;
+    if (score_worth(item->score, store_clock(store)) < SCORE_WORTH_MIN)
+        __atomic_store_n(&item->score, (uint8_t)(store_clock(store) + SCORE_WORTH_MIN),
+                         __ATOMIC_RELAXED);
+    lock_give(stripe);
+}
+
+static void look_at(struct store *store, struct item *chunk, struct sample *sample)
 {
     struct item *item = item_of_chunk(store, chunk);
     struct candidate *candidate = &sample->candidates[sample->count];
@@ -82,18 +107,16 @@ static void look_at(const struct store *store, struct item *chunk, struct sample
 
     if (item == NULL)
         return;
-    expires_at = __atomic_load_n(&item->expires_at, __ATOMIC_RELAXED);
+    expires_at = peek_u32(&item->expires_at);
     *candidate = (struct candidate){
         .item = item,
-        .used = item_peek(item),
+        .used = peek_u32(&item->used),
         .cas = peek_cas(item),
-        .worth = score_worth(__atomic_load_n(&item->score, __ATOMIC_RELAXED), store_clock(store)),
+        .worth = score_worth(item_peek_score(item), store_clock(store)),
         .is_over = expires_at != 0 && expires_at <= store_now(store),
     };
-    /* Far below, it would come round to the top before long. */
     if (candidate->worth < SCORE_WORTH_MIN)
-        __atomic_store_n(&item->score, (uint8_t)(store_clock(store) + SCORE_WORTH_MIN),
-                         __ATOMIC_RELAXED);
+        keep_in_range(store, item);
     sample->in_segment[used_segment(candidate->used)]++;
     sample->count++;
 }

@@ -109,6 +109,9 @@ void item_set_piece(struct item *item, unsigned index, item_id id);
  */
 struct lock *item_lock(struct store *store, const struct item *item, uint32_t *hash);
 
+/* The score of what may be no item any more. */
+uint8_t item_peek_score(const struct item *item);
+
 /* The linked item that a chunk is, or is a piece of; a mere peek. NULL: neither. */
 struct item *item_of_chunk(const struct store *store, struct item *chunk);
 

@@ -138,7 +138,7 @@ static void vacate_chunk(struct store_user *user, struct item *chunk, unsigned c
 
     if (item == NULL)
         return;
-    worth = score_worth(__atomic_load_n(&item->score, __ATOMIC_RELAXED), store_clock(store));
+    worth = score_worth(item_peek_score(item), store_clock(store));
     refuge = take_refuge(user, class_id, worth > margin);
     stripe = item_lock(store, item, &hash);
     if (stripe != NULL) {

@@ -158,6 +158,7 @@ void store_set_tuning(struct store *store, const struct store_tuning *tuning)
     SET(is_segmented);
     SET(hot_pct);
     SET(warm_pct);
+    SET(has_temporary);
     SET(temporary_ttl_s);
     SET(automove);
     SET(crawls);
@@ -579,7 +580,8 @@ static enum segment first_segment(const struct store *store, const struct item *
 {
     uint32_t ttl_s = tuning_of(&store->tuning.temporary_ttl_s);
 
-    if (ttl_s != 0 && item->expires_at != 0 && item->expires_at < store_now(store) + ttl_s)
+    if (tuning_of(&store->tuning.has_temporary) && item->expires_at != 0 &&
+        item->expires_at <= store_now(store) + ttl_s)
         return SEGMENT_TEMP;
     return tuning_of(&store->tuning.is_segmented) ? SEGMENT_HOT : SEGMENT_COLD;
 }

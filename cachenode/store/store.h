@@ -36,7 +36,8 @@ enum store_automove {
 struct store_tuning {
     uint32_t is_segmented; /* 0: all items are COLD, and the least recently used go */
     uint32_t hot_pct, warm_pct;
-    uint32_t temporary_ttl_s; /* items with this ttl or less go to TEMP, plus 1; 0: none do */
+    uint32_t has_temporary; /* items with this ttl or less go to TEMP */
+    uint32_t temporary_ttl_s;
     uint32_t crawls;          /* 0: nothing is freed before somebody comes across it */
     uint32_t crawl_sleep_us;  /* between two steps of the crawler */
     uint32_t crawl_items_max; /* that a run looks at, per class; 0: all */
