@@ -8,7 +8,7 @@
 /*    name        rank  guards */
 #define LOCKS(X)                                                                                   \
     X(item_stripe, 1, "the items and buckets of one stripe of keys")                               \
-    X(mover, 2, "the page that is being vacated; only tried")                                      \
+    X(mover, 2, "the page that is being vacated")                                                  \
     X(store, 3, "the store's users, tuning and waiting flushes")                                   \
     X(slab_class, 4, "one slab class's pages and free chunks")                                     \
     X(arena, 5, "pages not given to any class, spare buckets")                                     \

@@ -20,7 +20,7 @@ struct demand {
 
 /* The page that is being vacated. */
 struct mover {
-    struct lock lock; /* only tried */
+    struct lock lock; /* waited for only by who could not store anything otherwise */
     uint32_t page;    /* 0: none */
     unsigned from, to;
     uint64_t since_us;
@@ -131,7 +131,7 @@ bool evict_worth(struct store_user *user, unsigned class_id, int *worth);
 int move_worth_of_bytes(const struct store *store, unsigned class_id, int worth);
 
 /* Moves a page to the class from where it is less useful; with `is_forced`, from anywhere
- * at all. False: none was moved. */
+ * at all, and waits for its turn. False: none was moved. */
 bool move_page_to(struct store_user *user, unsigned class_id, bool is_forced);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * Pages move between classes: from where a byte is worth the least to where it is missed.
  * A page is vacated item by item: what is worth keeping is copied to another chunk of
- * the class, the rest is evicted. What is in use at that moment is tried again later;
- * nobody waits for a page.
+ * the class, the rest is evicted. What is in use at that moment is tried again later; nobody
+ * waits for a page, but who has nothing to evict waits for his turn to move one.
  */
 #include <math.h>
 
@@ -325,23 +325,49 @@ static bool is_worth_moving(struct store *store, unsigned class_id, unsigned don
                __atomic_load_n(&store->demands[donor].worth, __ATOMIC_RELAXED) + FAR_APART;
 }
 
+/* For who has nothing else left: waits for who is moving pages, which does not take long, and
+ * ends a move that waits for a slow client. */
+static void take_mover(struct store_user *user)
+{
+    struct store *store = user->store;
+
+    lock_take(&store->mover.lock);
+    if (store->mover.page != 0 && !vacate(user))
+        give_up(store);
+}
+
+static bool try_mover(struct store *store)
+{
+    if (__atomic_load_n(&store->mover.page, __ATOMIC_RELAXED) != 0 || !lock_try(&store->mover.lock))
+        return false;
+    if (store->mover.page == 0)
+        return true;
+    lock_give(&store->mover.lock);
+    return false;
+}
+
+static unsigned find_any_donor(struct store *store, unsigned class_id)
+{
+    unsigned donor = find_donor(store, class_id, 1);
+
+    return donor != 0 ? donor : find_donor(store, class_id, 0);
+}
+
 bool move_page_to(struct store_user *user, unsigned class_id, bool is_forced)
 {
     struct store *store = user->store;
     unsigned donor = __atomic_load_n(&store->donor, __ATOMIC_RELAXED);
-    bool has_moved = false;
+    bool has_moved;
 
-    if (!is_forced && (tuning_of(&store->tuning.automove) == STORE_AUTOMOVE_OFF ||
-                       !is_worth_moving(store, class_id, donor)))
+    if (is_forced) {
+        take_mover(user);
+        donor = find_any_donor(store, class_id);
+    } else if (tuning_of(&store->tuning.automove) == STORE_AUTOMOVE_OFF ||
+               !is_worth_moving(store, class_id, donor) || !try_mover(store)) {
         return false;
-    if (__atomic_load_n(&store->mover.page, __ATOMIC_RELAXED) != 0 || !lock_try(&store->mover.lock))
-        return false;
-    if (is_forced)
-        donor = find_donor(store, class_id, 1);
-    if (is_forced && donor == 0)
-        donor = find_donor(store, class_id, 0);
-    if (store->mover.page == 0 && donor != 0 && true) {
-        has_moved = move_one(user, donor, class_id, !is_forced);
+    }
+    has_moved = donor != 0 && move_one(user, donor, class_id, !is_forced);
+    if (donor != 0) {
         appraise(user, donor, tuning_of(&store->tuning.automove_window));
         note_donor(store);
     }

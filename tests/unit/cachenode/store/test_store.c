@@ -1,7 +1,8 @@
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 
-#include "cachenode/store/store.h"
+#include "cachenode/store/internal.h"
 #include "tests/unit/unit.h"
 
 static struct store *store;
@@ -323,6 +324,57 @@ START_TEST(increments_of_many_threads_add_up_while_the_lists_are_balanced)
 }
 END_TEST
 
+/* --- a size that has nothing, while another has all memory --- */
+
+static char large[500000];
+
+static void fill_with_small(void)
+{
+    open_store(8, true);
+    for (int i = 0; i < 200000; i++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "k%d", i);
+        ck_assert_int_eq(put(name, STR("small"), STORE_SET), STORE_STORED);
+    }
+    memset(large, 'x', sizeof(large));
+}
+
+static void *put_large(void *result)
+{
+    *(enum store_result *)result = put("large", (struct str){large, sizeof(large)}, STORE_SET);
+    return NULL;
+}
+
+START_TEST(who_has_nothing_to_evict_waits_for_who_is_moving_pages)
+{
+    enum store_result result = STORE_OUT_OF_MEMORY;
+    pthread_t thread;
+
+    fill_with_small();
+    lock_take(&store->mover.lock);
+    ck_assert_int_eq(pthread_create(&thread, NULL, put_large, &result), 0);
+    while (__atomic_load_n(&store->mover.lock.state, __ATOMIC_ACQUIRE) != LOCK_WAITED_FOR)
+        ck_assert_int_eq(pthread_tryjoin_np(thread, NULL), EBUSY);
+    lock_give(&store->mover.lock);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(result, STORE_STORED);
+    ck_assert(holds("large", (struct str){large, sizeof(large)}));
+    close_store();
+}
+END_TEST
+
+START_TEST(a_page_that_is_on_its_way_does_not_keep_others_from_moving)
+{
+    fill_with_small();
+    ck_assert_int_eq(store_reassign(user, -1, 9), STORE_REASSIGN_OK);
+    ck_assert_uint_ne(store->mover.page, 0);
+    ck_assert_int_eq(put("large", (struct str){large, sizeof(large)}, STORE_SET), STORE_STORED);
+    ck_assert(holds("large", (struct str){large, sizeof(large)}));
+    close_store();
+}
+END_TEST
+
 UNIT_MAIN("store", tcase_add_test(tests, values_of_every_size_come_back);
           tcase_add_test(tests, what_is_too_large_is_refused_by_memcacheds_rule);
           tcase_add_test(tests, add_replace_append_and_prepend_mind_what_is_there);
@@ -333,4 +385,6 @@ UNIT_MAIN("store", tcase_add_test(tests, values_of_every_size_come_back);
           tcase_add_test(tests, a_full_store_evicts_the_oldest_and_keeps_the_newest);
           tcase_add_test(tests, without_evictions_a_full_store_refuses_and_loses_nothing);
           tcase_add_test(tests, the_index_grows_and_every_key_stays_found);
-          tcase_add_test(tests, increments_of_many_threads_add_up_while_the_lists_are_balanced);)
+          tcase_add_test(tests, increments_of_many_threads_add_up_while_the_lists_are_balanced);
+          tcase_add_test(tests, who_has_nothing_to_evict_waits_for_who_is_moving_pages);
+          tcase_add_test(tests, a_page_that_is_on_its_way_does_not_keep_others_from_moving);)
