@@ -118,6 +118,13 @@ static const char *parse_listen(struct str value, void *field)
     return listen->host ? NULL : "cannot be kept: out of memory";
 }
 
+static const char *parse_ring_points(struct str value, void *field)
+{
+    *(bool *)field = str_equal(value, STR("fixed"));
+    return *(bool *)field || str_equal(value, STR("nutcracker")) ? NULL
+                                                                 : "is not nutcracker or fixed";
+}
+
 #define POOL_OPTION(name, kind, field, ...)                                                        \
     {                                                                                              \
         .key = (name), .type = OPTION_##kind, .offset = offsetof(struct pool_config, field),       \
@@ -135,6 +142,10 @@ static const struct option pool_options[] = {
     POOL_OPTION("distribution", CHOICE, distribution, .initial = "ketama",
                 .find = find_distribution, .choice = distribution_choice,
                 .help = "how keys are spread over the servers"),
+    POOL_OPTION("ring_points", CUSTOM, has_fixed_points, .parse = parse_ring_points,
+                .argument = "nutcracker or fixed", .initial = "nutcracker",
+                .help = "ketama's points: nutcracker's number, which rounds and depends on how "
+                        "many servers there are; or 160 for each unit of weight"),
     POOL_OPTION("timeout", MILLISECONDS, timeout_ms, .initial = "0",
                 .help = "wait for a server's connect or reply; 0: for ever"),
     POOL_OPTION("backlog", COUNT, backlog, .initial = "512", .max = INT32_MAX,
@@ -282,8 +293,30 @@ static bool read_servers(struct loader *loader, const struct yaml_value *list,
     return true;
 }
 
+/* A ring's size must be bearable where each unit of weight takes a part of it. */
+static bool check_ring(struct loader *loader, struct pool_config *pool)
+{
+    uint64_t points = 0, unit = pool->has_fixed_points ? RING_POINTS_FIXED : 1;
+
+    if (pool->has_fixed_points && pool->distribution != &distribution_ketama)
+        return refuse(loader, loader->pool_key,
+                      "directive \"ring_points:\" is only valid with distribution: ketama");
+    if (pool->has_fixed_points)
+        pool->distribution = &distribution_ketama_fixed;
+    else if (pool->distribution != &distribution_modula)
+        return true;
+    for (size_t i = 0; i < pool->server_count; i++)
+        points += pool->servers[i].weight * unit;
+    if (points > RING_POINTS_MAX)
+        return refuse(loader, loader->pool_key,
+                      "servers: the sum of their weights makes a ring of more than %d points; "
+                      "divide them by a common factor",
+                      RING_POINTS_MAX);
+    return true;
+}
+
 /* What no single key can tell. */
-static bool check_pool(struct loader *loader, const struct pool_config *pool)
+static bool check_pool(struct loader *loader, struct pool_config *pool)
 {
     if (pool->listen.text == NULL)
         return refuse(loader, loader->pool_key, "directive \"listen:\" is missing");
@@ -295,7 +328,7 @@ static bool check_pool(struct loader *loader, const struct pool_config *pool)
     if (pool->redis_auth != NULL)
         return refuse(loader, loader->pool_key,
                       "directive \"redis_auth:\" is only valid for a redis pool");
-    return true;
+    return check_ring(loader, pool);
 }
 
 static bool read_pool(struct loader *loader, const struct yaml_value *map, struct pool_config *pool)

@@ -46,7 +46,8 @@ struct pool_config {
     struct listen_config listen;
     const struct hash *hash;
     struct hash_tag_config hash_tag;
-    const struct distribution *distribution;
+    const struct distribution *distribution; /* ring_points is part of the choice */
+    bool has_fixed_points;
     uint32_t timeout_ms; /* 0: none */
     uint32_t backlog;
     uint32_t client_connections; /* 0: as many as come */

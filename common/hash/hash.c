@@ -13,6 +13,7 @@ const struct hash hashes[] = {
     {"hsieh", hash_hsieh},
     {"murmur", hash_murmur},
     {"jenkins", hash_jenkins},
+    {"xxh3", hash_xxh3},
     {NULL, NULL},
 };
 

@@ -1,7 +1,7 @@
 /*
- * Hashes of keys by the names that pools' configurations know. All give 32 bits,
- * bit for bit as nutcracker does on x86-64, where char is signed: keys written
- * through the one are found through the other.
+ * Hashes of keys by the names that pools' configurations know. All give 32 bits. But
+ * for xxh3, which nutcracker lacks, they are bit for bit nutcracker's on x86-64, where
+ * char is signed: keys written through the one are found through the other.
  */
 #ifndef COMMON_HASH_HASH_H
 #define COMMON_HASH_HASH_H
@@ -39,6 +39,7 @@ uint32_t hash_fnv1a_32(struct str key);
 uint32_t hash_hsieh(struct str key);
 uint32_t hash_murmur(struct str key);
 uint32_t hash_jenkins(struct str key);
+uint32_t hash_xxh3(struct str key);
 
 /* The whole MD5 digest of `bytes`. */
 void hash_md5_digest(struct str bytes, uint8_t digest[16]);

@@ -2,8 +2,9 @@
 
 #include "proxy/distribution/distribution.h"
 
-const struct distribution *const distributions[] = {&distribution_ketama, &distribution_modula,
-                                                    &distribution_random, NULL};
+const struct distribution *const distributions[] = {&distribution_ketama,     &distribution_modula,
+                                                    &distribution_random,     &distribution_maglev,
+                                                    &distribution_rendezvous, NULL};
 
 const struct distribution *distribution_find(struct str name)
 {
@@ -14,13 +15,24 @@ const struct distribution *distribution_find(struct str name)
     return NULL;
 }
 
-struct ring *ring_create(unsigned count)
+struct ring *ring_create(unsigned count, size_t more_len)
 {
-    struct ring *ring = malloc(sizeof(*ring) + count * sizeof(ring->points[0]));
+    struct ring *ring = malloc(sizeof(*ring) + count * sizeof(ring->points[0]) + more_len);
 
-    if (ring != NULL)
-        ring->count = 0;
+    if (ring == NULL)
+        return NULL;
+    ring->count = 0;
+    ring->more = &ring->points[count];
     return ring;
+}
+
+unsigned ring_points_of(const struct ring *ring, uint32_t server)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < ring->count; i++)
+        count += ring->points[i].server == server;
+    return count;
 }
 
 struct ring *ring_build(const struct distribution *distribution, const struct ring_server *servers,

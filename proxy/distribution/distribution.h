@@ -13,6 +13,7 @@
 
 #include "common/bytes/str.h"
 
+/* A place that keys can fall on. What `value` is, if anything, the distribution knows. */
 struct ring_point {
     uint32_t value;
     uint32_t server;
@@ -26,6 +27,7 @@ struct ring {
     const struct distribution *distribution;
     unsigned count;
     uint32_t starts[RING_PARTS]; /* ketama: the first point in each 256th of the circle */
+    void *more;                  /* what else the distribution keeps, behind the points */
     struct ring_point points[];
 };
 
@@ -36,14 +38,32 @@ struct ring_server {
     uint32_t index;  /* what ring_pick returns for it */
 };
 
-struct distribution {
-    const char *name;
-    /* NULL when memory ran out. `count` is at least 1. */
-    struct ring *(*build)(const struct ring_server *servers, unsigned count);
-    uint32_t (*pick)(const struct ring *ring, uint32_t hash);
+/* What its places are, for who explains where a key goes. */
+enum ring_kind {
+    RING_CIRCLE, /* points with values in ascending order */
+    RING_SLOTS,  /* a table */
+    RING_SERVERS /* one for each server */
 };
 
-extern const struct distribution distribution_ketama, distribution_modula, distribution_random;
+struct distribution {
+    const char *name;
+    enum ring_kind kind;
+    /* NULL when memory ran out. `count` is at least 1. */
+    struct ring *(*build)(const struct ring_server *servers, unsigned count);
+    /* The index of the point that the hash falls on. The ring has at least one. */
+    uint32_t (*find)(const struct ring *ring, uint32_t hash);
+};
+
+extern const struct distribution distribution_ketama, distribution_modula, distribution_random,
+    distribution_maglev, distribution_rendezvous;
+
+/* Ketama with exactly RING_POINTS_FIXED points for each unit of weight, however many servers
+ * there are. Not in the table: a pool's ring_points turns ketama into it. */
+enum { RING_POINTS_FIXED = 160 };
+extern const struct distribution distribution_ketama_fixed;
+
+/* A ring with more would take too long to build, and too much memory. */
+enum { RING_POINTS_MAX = 10000000 };
 
 /* All of them, ended by NULL. */
 extern const struct distribution *const distributions[];
@@ -59,11 +79,17 @@ struct ring *ring_build(const struct distribution *distribution, const struct ri
  * where all weights round to nothing, gives its first server. */
 static inline uint32_t ring_pick(const struct ring *ring, uint32_t hash)
 {
-    return ring->distribution->pick(ring, hash);
+    if (ring->count == 0)
+        return 0;
+    return ring->points[ring->distribution->find(ring, hash)].server;
 }
 
-/* For distributions: a ring with room for `count` points, none in use yet. */
-struct ring *ring_create(unsigned count);
+/* How many points the server has. */
+unsigned ring_points_of(const struct ring *ring, uint32_t server);
+
+/* For distributions: a ring with room for `count` points, none in use yet, and for
+ * `more_len` bytes at ring->more. */
+struct ring *ring_create(unsigned count, size_t more_len);
 
 /* The order of servers in a pool: shorter names first, then by their bytes. */
 int distribution_compare_names(struct str a, struct str b);

@@ -4,7 +4,8 @@
  *
  * As nutcracker does it: about 160 points for an average share of weight, four from each
  * MD5 digest of "NAME-i". The number of points comes from sums in single precision, whose
- * rounding is part of the contract: 25 equal servers have 156 points each, not 160.
+ * rounding is part of the contract: 25 equal servers have 156 points each, not 160. And with
+ * each server the others' numbers may change; those of the fixed variant do not.
  * Recorded mappings to compare with: tests/vectors. Origin: R. Jones, "libketama", 2007.
  */
 #include <math.h>
@@ -69,7 +70,18 @@ static void set_starts(struct ring *ring)
     }
 }
 
-static struct ring *ketama_build(const struct ring_server *servers, unsigned count)
+/* Nutcracker's number, or that of ring_points: fixed. */
+typedef unsigned digest_counter(uint32_t weight, uint64_t total, unsigned server_count);
+
+static unsigned fixed_digest_count(uint32_t weight, uint64_t total, unsigned server_count)
+{
+    (void)total;
+    (void)server_count;
+    return weight * (RING_POINTS_FIXED / POINTS_PER_DIGEST);
+}
+
+static struct ring *build(const struct ring_server *servers, unsigned count,
+                          digest_counter *digests_of)
 {
     uint64_t total = 0;
     unsigned point_count = 0;
@@ -78,26 +90,36 @@ static struct ring *ketama_build(const struct ring_server *servers, unsigned cou
     for (unsigned i = 0; i < count; i++)
         total += servers[i].weight;
     for (unsigned i = 0; i < count; i++)
-        point_count += digest_count(servers[i].weight, total, count) * POINTS_PER_DIGEST;
-    ring = ring_create(point_count);
+        point_count += digests_of(servers[i].weight, total, count) * POINTS_PER_DIGEST;
+    ring = ring_create(point_count, 0);
     if (ring == NULL)
         return NULL;
     for (unsigned i = 0; i < count; i++)
-        add_points(ring, &servers[i], digest_count(servers[i].weight, total, count));
+        add_points(ring, &servers[i], digests_of(servers[i].weight, total, count));
     qsort(ring->points, ring->count, sizeof(ring->points[0]), compare_points);
     set_starts(ring);
     return ring;
 }
 
-static uint32_t ketama_pick(const struct ring *ring, uint32_t hash)
+static struct ring *ketama_build(const struct ring_server *servers, unsigned count)
+{
+    return build(servers, count, digest_count);
+}
+
+static struct ring *ketama_build_fixed(const struct ring_server *servers, unsigned count)
+{
+    return build(servers, count, fixed_digest_count);
+}
+
+static uint32_t ketama_find(const struct ring *ring, uint32_t hash)
 {
     unsigned i = ring->starts[hash >> 24];
 
-    if (ring->count == 0)
-        return 0;
     while (i < ring->count && ring->points[i].value < hash)
         i++;
-    return ring->points[i < ring->count ? i : 0].server;
+    return i < ring->count ? i : 0;
 }
 
-const struct distribution distribution_ketama = {"ketama", ketama_build, ketama_pick};
+const struct distribution distribution_ketama = {"ketama", RING_CIRCLE, ketama_build, ketama_find};
+const struct distribution distribution_ketama_fixed = {"ketama", RING_CIRCLE, ketama_build_fixed,
+                                                       ketama_find};

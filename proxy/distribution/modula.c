@@ -12,7 +12,7 @@ static struct ring *modula_build(const struct ring_server *servers, unsigned cou
 
     for (unsigned i = 0; i < count; i++)
         slots += servers[i].weight;
-    ring = ring_create(slots);
+    ring = ring_create(slots, 0);
     if (ring == NULL)
         return NULL;
     for (unsigned i = 0; i < count; i++) {
@@ -22,9 +22,9 @@ static struct ring *modula_build(const struct ring_server *servers, unsigned cou
     return ring;
 }
 
-static uint32_t modula_pick(const struct ring *ring, uint32_t hash)
+static uint32_t modula_find(const struct ring *ring, uint32_t hash)
 {
-    return ring->points[hash % ring->count].server;
+    return hash % ring->count;
 }
 
-const struct distribution distribution_modula = {"modula", modula_build, modula_pick};
+const struct distribution distribution_modula = {"modula", RING_SLOTS, modula_build, modula_find};

@@ -7,7 +7,7 @@
 
 static struct ring *random_build(const struct ring_server *servers, unsigned count)
 {
-    struct ring *ring = ring_create(count);
+    struct ring *ring = ring_create(count, 0);
 
     if (ring == NULL)
         return NULL;
@@ -16,10 +16,10 @@ static struct ring *random_build(const struct ring_server *servers, unsigned cou
     return ring;
 }
 
-static uint32_t random_pick(const struct ring *ring, uint32_t hash)
+static uint32_t random_find(const struct ring *ring, uint32_t hash)
 {
     (void)hash;
-    return ring->points[random_below(ring->count)].server;
+    return random_below(ring->count);
 }
 
-const struct distribution distribution_random = {"random", random_build, random_pick};
+const struct distribution distribution_random = {"random", RING_SERVERS, random_build, random_find};

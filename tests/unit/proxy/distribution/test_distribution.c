@@ -16,15 +16,6 @@ START_TEST(a_hash_tag_is_what_stands_between_its_ends)
 }
 END_TEST
 
-static unsigned points_of(const struct ring *ring, uint32_t server)
-{
-    unsigned count = 0;
-
-    for (unsigned i = 0; i < ring->count; i++)
-        count += ring->points[i].server == server;
-    return count;
-}
-
 START_TEST(ketama_gives_points_by_weight_rounded_in_single_precision)
 {
     static const unsigned weights[] = {1, 2, 3, 5, 7}, points[] = {44, 88, 132, 220, 308};
@@ -35,13 +26,13 @@ START_TEST(ketama_gives_points_by_weight_rounded_in_single_precision)
         servers[i] = (struct ring_server){STR("abcde"), weights[i], i};
     ring = ring_build(&distribution_ketama, servers, 5);
     for (unsigned i = 0; i < 5; i++)
-        ck_assert_uint_eq(points_of(ring, i), points[i]);
+        ck_assert_uint_eq(ring_points_of(ring, i), points[i]);
     free(ring);
 
     for (unsigned i = 0; i < 25; i++)
         servers[i] = (struct ring_server){STR("x"), 1, i};
     ring = ring_build(&distribution_ketama, servers, 25);
-    ck_assert_uint_eq(points_of(ring, 7), 156);
+    ck_assert_uint_eq(ring_points_of(ring, 7), 156);
     free(ring);
 }
 END_TEST
@@ -51,8 +42,8 @@ START_TEST(a_weight_that_rounds_to_nothing_gets_no_key)
     static const struct ring_server servers[] = {{{"big", 3}, 100000, 0}, {{"small", 5}, 1, 1}};
     struct ring *ring = ring_build(&distribution_ketama, servers, 2);
 
-    ck_assert_uint_eq(points_of(ring, 0), 316);
-    ck_assert_uint_eq(points_of(ring, 1), 0);
+    ck_assert_uint_eq(ring_points_of(ring, 0), 316);
+    ck_assert_uint_eq(ring_points_of(ring, 1), 0);
     free(ring);
 }
 END_TEST
