@@ -305,7 +305,7 @@ static int check(const struct settings *s, const char **why)
 
 int settings_parse(int argc, char **argv, struct settings *settings)
 {
-    const struct argv_tables tables = {SETTINGS, EXTENDED};
+    const struct argv_tables tables = {SETTINGS, EXTENDED, NULL};
     struct argv_error failed;
     const char *why = NULL;
     int status;

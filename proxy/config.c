@@ -466,6 +466,22 @@ void config_free(struct config *config)
     free(config);
 }
 
+struct ring *config_build_ring(const struct pool_config *pool)
+{
+    struct ring_server *members = calloc(pool->server_count, sizeof(*members));
+    struct ring *ring = NULL;
+
+    for (uint32_t i = 0; members != NULL && i < pool->server_count; i++) {
+        const struct server_config *server = &pool->servers[i];
+
+        members[i] = (struct ring_server){str_of(server->name), server->weight, i};
+    }
+    if (members != NULL)
+        ring = ring_build(pool->distribution, members, (unsigned)pool->server_count);
+    free(members);
+    return ring;
+}
+
 void config_print_reference(FILE *out)
 {
     option_print_reference(out, POOL_OPTIONS);

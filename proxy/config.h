@@ -83,6 +83,15 @@ struct config *config_parse(const char *name, struct str text, char *error, size
 
 void config_free(struct config *config);
 
+/* The ring of all the pool's servers, to be freed with free(); NULL when memory ran out. */
+struct ring *config_build_ring(const struct pool_config *pool);
+
+/* What of a key is hashed. */
+static inline struct str config_hashed_part(const struct pool_config *pool, struct str key)
+{
+    return pool->hash_tag.is_set ? hash_tag_cut(key, pool->hash_tag.ends) : key;
+}
+
 /* Prints the keys of a pool as a Markdown table. */
 void config_print_reference(FILE *out);
 

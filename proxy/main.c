@@ -3,6 +3,8 @@
 #include "common/base/log.h"
 #include "common/base/version.h"
 #include "common/process/daemon.h"
+#include "proxy/advice.h"
+#include "proxy/explain.h"
 #include "proxy/proxy.h"
 #include "proxy/stats.h"
 
@@ -23,6 +25,28 @@ static bool print_asked(const struct proxy_options *options)
     return options->show_version || options->show_help || options->describe_stats;
 }
 
+static void print_advice(const char *text)
+{
+    fprintf(stderr, "cacheproxy: warning: %s\n", text);
+}
+
+static void log_advice(const char *text)
+{
+    log_warning("%s", text);
+}
+
+/* What only looks at the configuration; returns false when there is more to do. */
+static bool answer_from(const struct config *config, const struct proxy_options *options)
+{
+    if (options->test_config) {
+        advice_give(config, print_advice);
+        fprintf(stderr, "cacheproxy: configuration file '%s' syntax is ok\n", options->config_path);
+    }
+    if (options->explain)
+        explain_keys(config, options->keys, options->key_count, stdout);
+    return options->test_config || options->explain;
+}
+
 static int run(const struct proxy_options *options)
 {
     static const struct daemon_options in_background = {0};
@@ -37,8 +61,7 @@ static int run(const struct proxy_options *options)
                     options->config_path);
         return 1;
     }
-    if (options->test_config) {
-        fprintf(stderr, "cacheproxy: configuration file '%s' syntax is ok\n", options->config_path);
+    if (answer_from(config, options)) {
         config_free(config);
         return 0;
     }
@@ -53,6 +76,7 @@ static int run(const struct proxy_options *options)
         config_free(config);
         return 1;
     }
+    advice_give(config, log_advice);
     status = proxy_run(options, config);
     config_free(config);
     return status;

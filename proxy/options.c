@@ -16,6 +16,8 @@ static const struct option proxy_option_table[] = {
                  .help = "show version and exit"),
     PROXY_OPTION("test-conf", BOOL, test_config, .letter = 't', .flag = "true",
                  .help = "test the configuration file and exit"),
+    PROXY_OPTION("explain", BOOL, explain, .flag = "true", .argument = "KEY...",
+                 .help = "show where the keys go in each pool, and exit"),
     PROXY_OPTION("daemonize", BOOL, daemonize, .letter = 'd', .flag = "true",
                  .help = "run in the background"),
     PROXY_OPTION("describe-stats", BOOL, describe_stats, .letter = 'D', .flag = "true",
@@ -94,23 +96,34 @@ static void say(const struct argv_error *failed, char *error, size_t error_size)
 bool proxy_options_parse(int argc, char **argv, struct proxy_options *options, char *error,
                          size_t error_size)
 {
-    struct argv_tables tables = {PROXY_OPTIONS, NULL, 0};
+    struct argv_operands operands = {calloc((size_t)argc, sizeof(const char *)), 0};
+    struct argv_tables tables = {PROXY_OPTIONS, .operands = &operands};
     struct argv_error failed;
 
     memset(options, 0, sizeof(*options));
-    if (!option_defaults(PROXY_OPTIONS, options)) {
+    options->keys = operands.words;
+    if (operands.words == NULL || !option_defaults(PROXY_OPTIONS, options)) {
         snprintf(error, error_size, "out of memory");
         return false;
     }
-    if (argv_parse(&tables, argc, argv, options, &failed))
+    if (!argv_parse(&tables, argc, argv, options, &failed)) {
+        say(&failed, error, error_size);
+        return false;
+    }
+    options->key_count = operands.count;
+    if (options->explain && operands.count == 0)
+        snprintf(error, error_size, "option --explain requires a key");
+    else if (!options->explain && operands.count != 0)
+        snprintf(error, error_size, "'%s' is not an option", operands.words[0]);
+    else
         return true;
-    say(&failed, error, error_size);
     return false;
 }
 
 void proxy_options_free(struct proxy_options *options)
 {
     option_free(PROXY_OPTIONS, options);
+    free(options->keys);
 }
 
 void proxy_options_print_help(FILE *out)

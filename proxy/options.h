@@ -9,7 +9,9 @@
 #include <stdio.h>
 
 struct proxy_options {
-    bool show_help, show_version, test_config, describe_stats;
+    bool show_help, show_version, test_config, describe_stats, explain;
+    const char **keys; /* to be explained: words of the command line */
+    size_t key_count;
     bool daemonize;
     int32_t verbosity; /* at least 0 */
     char *log_path;    /* NULL: stderr */

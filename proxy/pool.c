@@ -139,8 +139,7 @@ struct pool_server *pool_pick(struct pool *pool, struct str key)
         return NULL;
     if (config->server_count == 1)
         return &pool->servers[0];
-    if (config->hash_tag.is_set)
-        key = hash_tag_cut(key, config->hash_tag.ends);
+    key = config_hashed_part(config, key);
     return &pool->servers[ring_pick(pool->ring, hash_key(config->hash, key))];
 }
 

@@ -127,26 +127,41 @@ static bool parse_letters(struct parser *parser, const char *text)
     return true;
 }
 
+static bool add_operand(struct parser *parser, const char *text)
+{
+    struct argv_operands *operands = parser->tables->operands;
+    struct argv_error *error = parser->error;
+
+    if (operands != NULL) {
+        operands->words[operands->count++] = text;
+        return true;
+    }
+    snprintf(error->given, sizeof(error->given), "%s", text);
+    error->failure = ARGV_SURPLUS;
+    snprintf(error->text, sizeof(error->text), "'%s' is not an option", error->given);
+    return false;
+}
+
 bool argv_parse(const struct argv_tables *tables, int argc, char **argv, void *settings,
                 struct argv_error *error)
 {
     struct parser parser = {tables, argc, 1, argv, settings, error};
 
+    bool is_over = false; /* no more options */
+
     memset(error, 0, sizeof(*error));
     while (parser.next < argc) {
         const char *text = argv[parser.next++];
-        bool is_option = text[0] == '-' && text[1] != '\0';
 
-        if (!is_option) {
-            snprintf(error->given, sizeof(error->given), "%s", text);
-            error->failure = ARGV_SURPLUS;
-            snprintf(error->text, sizeof(error->text), "'%s' is not an option", error->given);
+        if (is_over || text[0] != '-' || text[1] == '\0') {
+            if (!add_operand(&parser, text))
+                return false;
+        } else if (strcmp(text, "--") == 0) {
+            is_over = true;
+        } else if (!(text[1] == '-' ? parse_long(&parser, text + 2)
+                                    : parse_letters(&parser, text + 1))) {
             return false;
         }
-        if (strcmp(text, "--") == 0)
-            continue;
-        if (!(text[1] == '-' ? parse_long(&parser, text + 2) : parse_letters(&parser, text + 1)))
-            return false;
     }
     return true;
 }
@@ -159,8 +174,12 @@ void argv_print_help(FILE *out, const struct option *table, size_t count)
 
         if (option->letter != '\0')
             snprintf(letter, sizeof(letter), "-%c, ", option->letter);
-        snprintf(name, sizeof(name), "--%s%s%s", option->key, option->flag ? "" : "=",
-                 option->flag ? "" : (option->argument ? option->argument : "N"));
+        if (option->flag != NULL)
+            snprintf(name, sizeof(name), "--%s %s", option->key,
+                     option->argument ? option->argument : "");
+        else
+            snprintf(name, sizeof(name), "--%s=%s", option->key,
+                     option->argument ? option->argument : "N");
         fprintf(out, "  %s%-28s %s", letter, name, option->help);
         if (option->initial != NULL && option->flag == NULL)
             fprintf(out, " (default: %s)", option->initial);

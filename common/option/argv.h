@@ -1,18 +1,24 @@
 /*
  * The command line as a front end of option tables: `-x value`, `-xvalue`, letters
  * without argument in a bunch, `--name value`, `--name=value`, and `-o name=value,name`
- * for a second table.
+ * for a second table. Words that are no options, and all behind `--`, are operands.
  */
 #ifndef COMMON_OPTION_ARGV_H
 #define COMMON_OPTION_ARGV_H
 
 #include "common/option/option.h"
 
+struct argv_operands {
+    const char **words; /* room for argc of them */
+    size_t count;
+};
+
 struct argv_tables {
     const struct option *options;
     size_t option_count;
     const struct option *extended; /* what -o and --extended name; NULL: no -o */
     size_t extended_count;
+    struct argv_operands *operands; /* NULL: none are allowed */
 };
 
 enum argv_failure {

@@ -29,7 +29,6 @@ START_TEST(an_empty_key_hashes_to_zero_whatever_the_function)
 }
 END_TEST
 
-UNIT_MAIN("hash",
-          tcase_add_loop_test(tests, xxh3_is_the_lower_half_of_the_published_function, 0,
-                              (int)(sizeof(xxh3) / sizeof(xxh3[0])));
+UNIT_MAIN("hash", tcase_add_loop_test(tests, xxh3_is_the_lower_half_of_the_published_function, 0,
+                                      (int)(sizeof(xxh3) / sizeof(xxh3[0])));
           tcase_add_test(tests, an_empty_key_hashes_to_zero_whatever_the_function);)

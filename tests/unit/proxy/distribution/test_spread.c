@@ -201,15 +201,14 @@ START_TEST(keys_are_where_they_were_recorded)
 }
 END_TEST
 
-UNIT_MAIN(
-    "distribution/spread",
-    tcase_add_loop_test(tests, equal_servers_have_about_equal_shares, 0, ALL);
-    tcase_add_loop_test(tests, shares_follow_weights, 0, ALL);
-    tcase_add_test(tests, a_weight_beyond_measure_leaves_the_others_next_to_nothing);
-    tcase_add_loop_test(tests, when_a_server_goes_hardly_any_keys_of_others_move, 0, ALL);
-    tcase_add_test(tests,
-                   fixed_points_move_only_what_must_where_nutcrackers_rounding_moves_more);
-    tcase_add_test(tests, fixed_points_are_160_for_each_unit_of_weight);
-    tcase_add_loop_test(tests, a_gone_servers_keys_spread_over_all_others, 0, ALL);
-    tcase_add_loop_test(tests, keys_are_where_they_were_recorded, 0,
-                        (int)(sizeof(recorded) / sizeof(recorded[0])));)
+UNIT_MAIN("distribution/spread",
+          tcase_add_loop_test(tests, equal_servers_have_about_equal_shares, 0, ALL);
+          tcase_add_loop_test(tests, shares_follow_weights, 0, ALL);
+          tcase_add_test(tests, a_weight_beyond_measure_leaves_the_others_next_to_nothing);
+          tcase_add_loop_test(tests, when_a_server_goes_hardly_any_keys_of_others_move, 0, ALL);
+          tcase_add_test(tests,
+                         fixed_points_move_only_what_must_where_nutcrackers_rounding_moves_more);
+          tcase_add_test(tests, fixed_points_are_160_for_each_unit_of_weight);
+          tcase_add_loop_test(tests, a_gone_servers_keys_spread_over_all_others, 0, ALL);
+          tcase_add_loop_test(tests, keys_are_where_they_were_recorded, 0,
+                              (int)(sizeof(recorded) / sizeof(recorded[0])));)
