@@ -2,6 +2,7 @@
 #
 #   make [BUILD=release|debug|asan|tsan] [CC=gcc|clang]
 #   make test            unit tests of this BUILD
+#   make reference       conf/reference.md, from the tables of options and statistics
 #   make install PREFIX=/usr/local DESTDIR=
 BUILD ?= release
 PREFIX ?= /usr/local
@@ -82,14 +83,17 @@ unit-tests: $(TEST_PROGRAMS)
 test: all unit-tests
 	scripts/unit $(TEST_PROGRAMS)
 
+reference: $(OUT)/cacheproxy
+	$(OUT)/cacheproxy --reference >conf/reference.md
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/cachepool
 	install -m 755 $(OUT)/cacheproxy $(OUT)/cachenode $(DESTDIR)$(PREFIX)/bin
-	install -m 644 conf/cacheproxy.yml $(DESTDIR)$(PREFIX)/share/cachepool
+	install -m 644 conf/cacheproxy.yml conf/reference.md $(DESTDIR)$(PREFIX)/share/cachepool
 
 clean:
 	rm -rf build
 
-.PHONY: all unit-tests test install clean
+.PHONY: all unit-tests test reference install clean
 .SECONDARY:
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

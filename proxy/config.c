@@ -485,4 +485,7 @@ struct ring *config_build_ring(const struct pool_config *pool)
 void config_print_reference(FILE *out)
 {
     option_print_reference(out, POOL_OPTIONS);
+    fputs("| `servers` | a list of `host:port:weight name` or `/path/of/socket:weight name`; the "
+          "name may be left out | - | the servers, by whose names keys are spread; required |\n",
+          out);
 }

@@ -13,16 +13,32 @@ static void print_version(void)
     fprintf(stderr, "This is cacheproxy-%s\n", CACHEPOOL_VERSION);
 }
 
+static void print_reference(FILE *out)
+{
+    fputs("# cacheproxy: reference\n\nPrinted by `cacheproxy --reference`; see `make reference`."
+          "\n\n## Command line\n\n",
+          out);
+    proxy_options_print_reference(out);
+    fputs("\n## Keys of a pool\n\nIn the configuration file, which maps pools' names to these."
+          "\n\n",
+          out);
+    config_print_reference(out);
+    stats_print_reference(out);
+}
+
 /* What only prints; returns false when there is more to do. */
 static bool print_asked(const struct proxy_options *options)
 {
     if (options->show_version || options->show_help || options->describe_stats)
         print_version();
-    if (options->show_help)
+    if (options->show_reference)
+        print_reference(stdout);
+    else if (options->show_help)
         proxy_options_print_help(stderr);
     else if (options->describe_stats)
         stats_describe(stderr);
-    return options->show_version || options->show_help || options->describe_stats;
+    return options->show_version || options->show_help || options->describe_stats ||
+           options->show_reference;
 }
 
 static void print_advice(const char *text)

@@ -18,6 +18,8 @@ static const struct option proxy_option_table[] = {
                  .help = "test the configuration file and exit"),
     PROXY_OPTION("explain", BOOL, explain, .flag = "true", .argument = "KEY...",
                  .help = "show where the keys go in each pool, and exit"),
+    PROXY_OPTION("reference", BOOL, show_reference, .flag = "true",
+                 .help = "print all options, keys and statistics as Markdown, and exit"),
     PROXY_OPTION("daemonize", BOOL, daemonize, .letter = 'd', .flag = "true",
                  .help = "run in the background"),
     PROXY_OPTION("describe-stats", BOOL, describe_stats, .letter = 'D', .flag = "true",
@@ -130,4 +132,9 @@ void proxy_options_print_help(FILE *out)
 {
     fputs("Usage: cacheproxy [options]\n\nOptions:\n", out);
     argv_print_help(out, PROXY_OPTIONS);
+}
+
+void proxy_options_print_reference(FILE *out)
+{
+    argv_print_reference(out, PROXY_OPTIONS);
 }

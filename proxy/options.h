@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 struct proxy_options {
-    bool show_help, show_version, test_config, describe_stats, explain;
+    bool show_help, show_version, test_config, describe_stats, explain, show_reference;
     const char **keys; /* to be explained: words of the command line */
     size_t key_count;
     bool daemonize;
@@ -34,5 +34,8 @@ void proxy_options_free(struct proxy_options *options);
 
 /* Prints usage and options. */
 void proxy_options_print_help(FILE *out);
+
+/* Prints the options as a Markdown table. */
+void proxy_options_print_reference(FILE *out);
 
 #endif

@@ -138,3 +138,22 @@ void stats_describe(FILE *out)
     fputc('\n', out);
     describe(out, "server", server_table, COUNT_OF(server_table));
 }
+
+static void print_table(FILE *out, const char *heading, const struct metric *table, size_t count)
+{
+    static const char *const kinds[] = {[METRIC_COUNTER] = "counter",
+                                        [METRIC_GAUGE] = "gauge",
+                                        [METRIC_TIME] = "time, microseconds since 1970"};
+
+    fprintf(out, "\n## %s\n\n| name | kind | meaning |\n|---|---|---|\n", heading);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "| `%s` | %s | %s |\n", table[i].name, kinds[table[i].kind], table[i].help);
+}
+
+void stats_print_reference(FILE *out)
+{
+    print_table(out, "Statistics of a pool", pool_table, COUNT_OF(pool_table));
+    print_table(out, "Statistics of a pool in /stats.json and /metrics only", pool_more_table,
+                COUNT_OF(pool_more_table));
+    print_table(out, "Statistics of a server", server_table, COUNT_OF(server_table));
+}

@@ -19,4 +19,7 @@ void stats_render_prometheus(const struct worker *worker, uint64_t uptime_s, str
 /* Prints names and descriptions. */
 void stats_describe(FILE *out);
 
+/* Prints them as Markdown tables with headings. */
+void stats_print_reference(FILE *out);
+
 #endif

@@ -186,3 +186,24 @@ void argv_print_help(FILE *out, const struct option *table, size_t count)
         fputc('\n', out);
     }
 }
+
+void argv_print_reference(FILE *out, const struct option *table, size_t count)
+{
+    fputs("| option | default | meaning |\n|---|---|---|\n", out);
+    for (size_t i = 0; i < count; i++) {
+        const struct option *option = &table[i];
+        const char *argument = option->argument ? option->argument : "N";
+
+        fputs("| ", out);
+        if (option->letter != '\0' && option->flag != NULL)
+            fprintf(out, "`-%c`, ", option->letter);
+        else if (option->letter != '\0')
+            fprintf(out, "`-%c %s`, ", option->letter, argument);
+        if (option->flag != NULL)
+            fprintf(out, "`--%s%s%s`", option->key, option->argument ? " " : "",
+                    option->argument ? option->argument : "");
+        else
+            fprintf(out, "`--%s=%s`", option->key, argument);
+        fprintf(out, " | %s | %s |\n", option->initial ? option->initial : "-", option->help);
+    }
+}

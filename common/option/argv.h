@@ -45,4 +45,7 @@ bool argv_parse(const struct argv_tables *tables, int argc, char **argv, void *s
 /* Prints a line of help for each option. */
 void argv_print_help(FILE *out, const struct option *table, size_t count);
 
+/* Prints a Markdown table of the options as they stand on the command line. */
+void argv_print_reference(FILE *out, const struct option *table, size_t count);
+
 #endif

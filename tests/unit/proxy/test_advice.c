@@ -89,7 +89,6 @@ START_TEST(a_server_without_a_place_on_the_ring_is_named)
 }
 END_TEST
 
-UNIT_MAIN("advice",
-          tcase_add_test(tests, a_hash_is_warned_of_if_and_only_if_it_clumps_on_a_circle);
+UNIT_MAIN("advice", tcase_add_test(tests, a_hash_is_warned_of_if_and_only_if_it_clumps_on_a_circle);
           tcase_add_test(tests, tables_and_pools_of_one_server_need_no_better_hash);
           tcase_add_test(tests, a_server_without_a_place_on_the_ring_is_named);)
