@@ -7,6 +7,7 @@
 
 #include "cachenode/node.h"
 #include "cachenode/restart.h"
+#include "cachenode/sockets.h"
 #include "cachenode/stats.h"
 #include "cachenode/upkeep/upkeep.h"
 #include "cachenode/worker.h"
@@ -16,7 +17,7 @@
 #include "common/process/daemon.h"
 #include "common/process/signals.h"
 
-enum { LISTENER_MAX = 64, TEMPORARY_TTL_S = 61 };
+enum { TEMPORARY_TTL_S = 61 };
 
 struct node_listener {
     struct listener listener;
@@ -27,7 +28,8 @@ struct node {
     const struct settings *settings;
     struct loop loop;
     struct signals signals;
-    struct node_listener listeners[LISTENER_MAX];
+    struct sockets sockets;
+    struct node_listener *listeners;
     unsigned listener_count;
     struct store *store;
     struct upkeep *upkeep;
@@ -83,8 +85,8 @@ static void visit_sockets(void *arg,
 {
     struct node *node = arg;
 
-    for (unsigned i = 0; i < node->listener_count; i++)
-        visit(visit_arg, node->listeners[i].listener.fd, true, 0);
+    for (unsigned i = 0; i < node->sockets.count; i++)
+        visit(visit_arg, node->sockets.items[i].fd, true, 0);
     for (unsigned i = 0; i < node->worker_count; i++)
         client_visit_all(&node->workers[i].context, visit_client,
                          &(struct socket_visit){visit, visit_arg});
@@ -162,94 +164,31 @@ static void node_accepted(struct listener *listener, int fd)
         pause_accepting(node);
 }
 
-static bool listen_on(struct node *node, const struct addr *addr)
+/* Has the streams' clients accepted here, and what comes by UDP answered by the workers. */
+static bool answer_sockets(struct node *node)
 {
-    struct listen_options options = {.backlog = (int)node->settings->backlog,
-                                     .has_unix_mode = addr->family == AF_UNIX,
-                                     .unix_mode = (mode_t)node->settings->unix_mask};
-    struct node_listener *listener = &node->listeners[node->listener_count];
-    char text[ADDR_TEXT_MAX];
-    const char *step;
-    int fd;
+    unsigned next_worker = 0;
 
-    if (node->listener_count == LISTENER_MAX)
-        return false;
-    fd = listener_socket(addr, &options, &step);
-    if (fd < 0) {
-        addr_format(addr, text);
-        fprintf(stderr, "cachenode: %s: %s: %s\n", text, step, strerror(errno));
-        return false;
-    }
-    listener->node = node;
-    listener_open(&listener->listener, &node->loop, fd, node_accepted);
-    node->listener_count++;
-    return true;
-}
+    node->listeners = calloc(node->sockets.count, sizeof(*node->listeners));
+    if (node->listeners == NULL)
+        return node->sockets.count == 0;
+    for (unsigned i = 0; i < node->sockets.count; i++) {
+        struct node_socket *socket = &node->sockets.items[i];
+        struct node_listener *listener = &node->listeners[node->listener_count];
 
-static bool listen_on_host(struct node *node, const char *host, int32_t port)
-{
-    struct addr addrs[LISTENER_MAX];
-    const char *error = NULL;
-    unsigned count = addr_resolve(host, port == SETTINGS_PORT_ANY ? 0 : (uint16_t)port, addrs,
-                                  LISTENER_MAX, &error);
-    unsigned opened = 0;
+        if (socket->is_udp) {
+            struct worker *worker = &node->workers[next_worker++ % node->worker_count];
 
-    if (count == 0)
-        fprintf(stderr, "cachenode: -l %s: %s\n", host == NULL ? "*" : host, error);
-    for (unsigned i = 0; i < count; i++)
-        opened += listen_on(node, &addrs[i]);
-    return opened != 0;
-}
-
-static bool listen_all(struct node *node)
-{
-    const struct settings *settings = node->settings;
-    struct addr addr;
-
-    if (settings->unix_path != NULL) {
-        if (addr_unix(settings->unix_path, &addr))
-            return listen_on(node, &addr);
-        fprintf(stderr, "cachenode: -s %s: the path is too long\n", settings->unix_path);
-        return false;
-    }
-    if (settings->tcp_port == 0)
-        return true;
-    if (settings->listen.count == 0)
-        return listen_on_host(node, NULL, settings->tcp_port);
-    for (unsigned i = 0; i < settings->listen.count; i++) {
-        const struct listen_address *item = &settings->listen.items[i];
-
-        if (!listen_on_host(node, item->host, item->port != 0 ? item->port : settings->tcp_port))
-            return false;
+            if (!worker_hand_over_udp(worker, socket->fd))
+                return false;
+        } else {
+            listener->node = node;
+            listener_open(&listener->listener, &node->loop, socket->fd, node_accepted);
+            node->listener_count++;
+        }
+        socket->is_taken = true;
     }
     return true;
-}
-
-/* Tells the ports to whoever started us and asked for it by MEMCACHED_PORT_FILENAME. */
-static bool write_ports(const struct node *node)
-{
-    const char *path = getenv("MEMCACHED_PORT_FILENAME");
-    char aside[4096];
-    FILE *out;
-
-    if (path == NULL)
-        return true;
-    if (snprintf(aside, sizeof(aside), "%s.lck", path) >= (int)sizeof(aside))
-        return false;
-    out = fopen(aside, "w");
-    if (out == NULL)
-        return false;
-    for (unsigned i = 0; i < node->listener_count; i++) {
-        struct addr addr;
-        char text[ADDR_TEXT_MAX];
-
-        if (!addr_of_socket(node->listeners[i].listener.fd, &addr) || addr.family == AF_UNIX)
-            continue;
-        addr_format(&addr, text);
-        fprintf(out, "TCP %s: %s\n", addr.family == AF_INET ? "INET" : "INET6",
-                strrchr(text, ':') + 1);
-    }
-    return fclose(out) == 0 && rename(aside, path) == 0;
 }
 
 /* --- start and stop --- */
@@ -341,6 +280,8 @@ static void node_stop(struct node *node)
     free(node->workers);
     for (unsigned i = 0; i < node->listener_count; i++)
         listener_close(&node->listeners[i].listener);
+    free(node->listeners);
+    sockets_free(&node->sockets);
     signals_close(&node->signals);
     if (node->upkeep != NULL)
         upkeep_stop(node->upkeep);
@@ -366,7 +307,7 @@ static bool node_start(struct node *node)
     node->metrics.accepting_conns = 1;
     node->store = node->source.store = make_store(node->settings, &error);
     if (node->store == NULL || (node->upkeep = upkeep_start(node->store)) == NULL ||
-        !start_workers(node)) {
+        !start_workers(node) || !answer_sockets(node)) {
         fprintf(stderr, "cachenode: %s\n", error);
         return false;
     }
@@ -390,7 +331,7 @@ int node_run(const struct settings *settings)
     node->settings = settings;
     if (!auth_open(&node->auth, auth_path(settings), &why))
         fprintf(stderr, "cachenode: %s: %s\n", auth_path(settings), why);
-    else if (!listen_all(node))
+    else if (!sockets_open(&node->sockets, settings))
         status = EX_OSERR;
     else if (settings->user != NULL && getuid() == 0 &&
              daemon_become_user(settings->user) != USER_OK) {
@@ -399,7 +340,7 @@ int node_run(const struct settings *settings)
     } else if (node_start(node)) {
         if (settings->pid_path != NULL && !pid_file_write(settings->pid_path, PID_FILE_LINE))
             log_warning("pid file %s: %s", settings->pid_path, strerror(errno));
-        if (!write_ports(node))
+        if (!sockets_write_ports(&node->sockets))
             log_warning("MEMCACHED_PORT_FILENAME: %s", strerror(errno));
         log_info("listening");
         loop_run(&node->loop);

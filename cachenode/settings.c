@@ -125,10 +125,10 @@ static const char *parse_sizes(struct str value, void *field)
     }
 
 static const struct option setting_table[] = {
-    SETTING('p', "port", NUMBER, tcp_port, .initial = "11211", .min = -1, .max = 65535,
-            .help = "TCP port; 0: none, -1: any that is free"),
-    SETTING('U', "udp-port", COUNT, udp_port, .initial = "0", .max = 65535,
-            .help = "UDP port; only 0, which is off"),
+    SETTING('p', "port", NUMBER, tcp_port, .min = -1, .max = 65535,
+            .help = "TCP port; 0: none, -1: any that is free (default: that of -U, or 11211)"),
+    SETTING('U', "udp-port", NUMBER, udp_port, .initial = "0", .min = -1, .max = 65535,
+            .help = "UDP port; 0: none, -1: any that is free"),
     SETTING('s', "unix-socket", STRING, unix_path, .argument = "PATH",
             .help = "listen on this unix socket and not on TCP"),
     SETTING('a', "unix-mask", OCTAL, unix_mask, .initial = "700",
@@ -247,7 +247,7 @@ static const struct option extended_table[] = {
 #define SETTINGS setting_table, OPTION_COUNT_OF(setting_table)
 #define EXTENDED extended_table, OPTION_COUNT_OF(extended_table)
 
-enum { EX_BAD_VALUE = 1, ITEM_SIZE_MIN = 1024 };
+enum { EX_BAD_VALUE = 1, ITEM_SIZE_MIN = 1024, PORT_NOT_GIVEN = -2, PORT_DEFAULT = 11211 };
 static const uint64_t item_size_limit = 1u << 30;
 
 /* What no single option can tell. Returns the exit status and *why. */
@@ -258,7 +258,8 @@ static int check(const struct settings *s, const char **why)
         int status;
         const char *why;
     } checks[] = {
-        {s->udp_port != 0, EX_USAGE, "-U: UDP is not yet supported, only 0 is"},
+        {s->udp_port != 0 && (s->sasl || s->auth_path != NULL), EX_USAGE,
+         "-U: nobody authenticates by UDP, it cannot be had with -S or -Y"},
         {s->sasl && strcmp(s->protocol, "ascii") == 0, EX_USAGE,
          "-S: SASL is of the binary protocol, it cannot be had with -B ascii"},
         {s->auth_path != NULL && strcmp(s->protocol, "binary") == 0, EX_USAGE,
@@ -303,6 +304,11 @@ static int check(const struct settings *s, const char **why)
     return 0;
 }
 
+static bool is_port(const struct option *option)
+{
+    return option->letter == 'p' || option->letter == 'U';
+}
+
 int settings_parse(int argc, char **argv, struct settings *settings)
 {
     const struct argv_tables tables = {SETTINGS, EXTENDED, NULL};
@@ -315,14 +321,17 @@ int settings_parse(int argc, char **argv, struct settings *settings)
         fputs("cachenode: out of memory\n", stderr);
         return EX_OSERR;
     }
+    settings->tcp_port = PORT_NOT_GIVEN;
     if (!argv_parse(&tables, argc, argv, settings, &failed)) {
         fprintf(stderr, "cachenode: %s\n", failed.text);
-        return failed.failure == ARGV_BAD && failed.option != NULL && failed.option->letter == 'p'
+        return failed.failure == ARGV_BAD && failed.option != NULL && is_port(failed.option)
                    ? EX_USAGE
                    : EX_BAD_VALUE;
     }
     if (settings->show_help || settings->show_version)
         return 0;
+    if (settings->tcp_port == PORT_NOT_GIVEN)
+        settings->tcp_port = settings->udp_port != 0 ? settings->udp_port : PORT_DEFAULT;
     status = check(settings, &why);
     if (status != 0)
         fprintf(stderr, "cachenode: %s\n", why);

@@ -32,7 +32,8 @@ struct chunk_sizes {
 
 struct settings {
     int32_t tcp_port;   /* 0: no TCP; SETTINGS_PORT_ANY: one that the system picks */
-    char *unix_path;    /* listen here and not on TCP; NULL: TCP */
+    int32_t udp_port;   /* the same for UDP */
+    char *unix_path;    /* listen here, and not on TCP and UDP; NULL: there */
     uint32_t unix_mask; /* permissions of the unix socket's file */
     struct listen_addresses listen;
     uint32_t backlog;
@@ -74,10 +75,9 @@ struct settings {
     char *pid_path;
     uint32_t verbosity;
 
-    uint32_t udp_port; /* only 0 */
-    char *protocol;    /* auto, ascii or binary */
-    bool sasl;         /* binary clients have to authenticate */
-    char *auth_path;   /* users and passwords for text clients; NULL: they need none */
+    char *protocol;  /* auto, ascii or binary */
+    bool sasl;       /* binary clients have to authenticate */
+    char *auth_path; /* users and passwords for text clients; NULL: they need none */
     bool show_help, show_version;
 };
 

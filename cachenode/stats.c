@@ -208,7 +208,7 @@ static void answer_settings(struct session *session)
     stat_number(session, "maxbytes", totals.memory_limit);
     stat_number(session, "maxconns", s->max_conns);
     stat_text(session, "tcpport", "%d", s->unix_path != NULL ? 0 : s->tcp_port);
-    stat_number(session, "udpport", s->udp_port);
+    stat_text(session, "udpport", "%d", s->unix_path != NULL ? 0 : s->udp_port);
     stat_text(session, "inter", "%s",
               s->listen.count != 0 && s->listen.items[0].host != NULL ? s->listen.items[0].host
                                                                       : "NULL");
@@ -393,6 +393,14 @@ static void answer_slabs(struct session *session)
     session_reply(session, STR("END\r\n"));
 }
 
+static bool is_udp(int fd)
+{
+    int type = 0;
+    socklen_t len = sizeof(type);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_DGRAM;
+}
+
 static void stat_address(struct session *session, int fd, const char *what,
                          bool (*address_of)(int fd, struct addr *addr))
 {
@@ -405,6 +413,7 @@ static void stat_address(struct session *session, int fd, const char *what,
     snprintf(name, sizeof(name), "%d:%s", fd, what);
     stat_text(session, name, "%s%s",
               addr.family == AF_UNIX    ? ""
+              : is_udp(fd)              ? "udp:"
               : addr.family == AF_INET6 ? "tcp6:"
                                         : "tcp:",
               text);
@@ -413,16 +422,23 @@ static void stat_address(struct session *session, int fd, const char *what,
 static void answer_socket(void *arg, int fd, bool is_listening, uint32_t idle_s)
 {
     struct session *session = arg;
+    bool is_datagrams = is_udp(fd);
     char name[48];
 
+    if (is_datagrams) {
+        snprintf(name, sizeof(name), "%d:UDP", fd);
+        stat_text(session, name, "UDP");
+    }
     stat_address(session, fd, "addr", is_listening ? addr_of_socket : addr_of_peer);
     if (!is_listening)
         stat_address(session, fd, "listen_addr", addr_of_socket);
     snprintf(name, sizeof(name), "%d:state", fd);
     stat_text(session, name, "%s",
-              is_listening        ? "conn_listening"
-              : fd == session->fd ? "conn_parse_cmd"
-                                  : "conn_read");
+              fd == session->fd               ? "conn_parse_cmd"
+              : is_listening && !is_datagrams ? "conn_listening"
+                                              : "conn_read");
+    if (is_datagrams)
+        return;
     snprintf(name, sizeof(name), "%d:secs_since_last_cmd", fd);
     stat_number(session, name, idle_s);
 }

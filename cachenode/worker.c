@@ -3,6 +3,7 @@
 
 #include "cachenode/locks.h"
 #include "cachenode/stats.h"
+#include "cachenode/udp.h"
 #include "cachenode/worker.h"
 
 enum { SECOND_US = 1000000 };
@@ -22,15 +23,33 @@ static void worker_take(struct loop_post *post)
     free(handover);
 }
 
-bool worker_hand_over(struct worker *worker, int fd)
+static void worker_take_udp(struct loop_post *post)
+{
+    struct handover *handover = container_of(post, struct handover, post);
+
+    udp_open(&handover->worker->context, handover->fd, &handover->worker->udps);
+    free(handover);
+}
+
+static bool hand_over(struct worker *worker, int fd, void (*take)(struct loop_post *post))
 {
     struct handover *handover = malloc(sizeof(*handover));
 
     if (handover == NULL)
         return false;
-    *handover = (struct handover){.post = {.run = worker_take}, .worker = worker, .fd = fd};
+    *handover = (struct handover){.post = {.run = take}, .worker = worker, .fd = fd};
     loop_post(&worker->loop, &handover->post);
     return true;
+}
+
+bool worker_hand_over(struct worker *worker, int fd)
+{
+    return hand_over(worker, fd, worker_take);
+}
+
+bool worker_hand_over_udp(struct worker *worker, int fd)
+{
+    return hand_over(worker, fd, worker_take_udp);
 }
 
 static void *worker_run(void *arg)
@@ -39,6 +58,7 @@ static void *worker_run(void *arg)
 
     loop_run(&worker->loop);
     client_close_all(&worker->context);
+    udp_close_all(&worker->udps);
     /* Blocks are their thread's own. */
     chain_trim();
     return NULL;
@@ -67,6 +87,7 @@ bool worker_start(struct worker *worker, struct store *store, const struct stats
                                               .node = source->node};
     lock_init(&worker->context.lock, LOCK_clients);
     list_init(&worker->context.clients);
+    list_init(&worker->udps);
     loop_timer_init(&worker->loop, &worker->idle_timer, look_for_idle);
     if (worker->idle_timeout_s != 0)
         loop_timer_set(&worker->idle_timer, SECOND_US);

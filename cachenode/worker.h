@@ -14,6 +14,7 @@ struct worker {
     struct client_context context;
     uint32_t idle_timeout_s; /* 0: none */
     struct loop_timer idle_timer;
+    struct list udps;
     pthread_t thread;
     bool is_running;
 };
@@ -25,8 +26,10 @@ struct worker {
 bool worker_start(struct worker *worker, struct store *store, const struct stats_source *source,
                   void (*gone)(void *node));
 
-/* Hands the connected socket `fd` to the worker. From the main thread. */
+/* Hands the connected socket `fd`, or one for UDP, to the worker. From the main thread. False:
+ * memory ran out. */
 bool worker_hand_over(struct worker *worker, int fd);
+bool worker_hand_over_udp(struct worker *worker, int fd);
 
 /* Ends the thread and closes its clients; waits for it. */
 void worker_stop(struct worker *worker);

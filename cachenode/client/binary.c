@@ -15,7 +15,7 @@ static size_t run_store(struct client *client, struct session *session,
     if (!binary_store_begin(session, request, hash, &item))
         return client_swallow(client, request->body_len, body.len);
     if (body.len >= request->body_len) {
-        client_fill_value(session->user, item, body.data);
+        store_fill_value(session->user, item, body.data);
         binary_store_end(session, request, hash, item);
         return request->body_len;
     }

@@ -56,19 +56,6 @@ size_t client_swallow(struct client *client, size_t len, size_t there)
     return part;
 }
 
-void client_fill_value(struct store_user *user, struct item *item, const char *value)
-{
-    size_t done = 0;
-
-    while (done < item->value_len) {
-        char *piece;
-        size_t len = store_value_piece(user, item, done, &piece);
-
-        memcpy(piece, value + done, len);
-        done += len;
-    }
-}
-
 /* Has the rest of the value, then its ending, received where they belong; false when there is
  * nothing left to come. */
 static bool receive_rest(struct client *client)
@@ -129,14 +116,11 @@ const struct dialect *client_only_dialect(const struct settings *settings)
     return NULL;
 }
 
-/* The first byte tells what a client speaks, where he has a choice. */
-static const struct dialect *dialect_of(const struct client *client, char first)
+bool client_speaks_binary(const struct client_context *context, char first)
 {
-    const struct dialect *only = client->context->only_dialect;
-
-    if (only != NULL)
-        return only;
-    return (unsigned char)first == MC_BINARY_REQUEST ? &binary_dialect : &text_dialect;
+    if (context->only_dialect != NULL)
+        return context->only_dialect == &binary_dialect;
+    return (unsigned char)first == MC_BINARY_REQUEST;
 }
 
 /* --- dumps --- */
@@ -190,7 +174,8 @@ static size_t client_input(struct conn *conn, struct str in)
 
     __atomic_store_n(&client->last_said_s, store_now(session.user->store), __ATOMIC_RELAXED);
     if (client->dialect == NULL)
-        client->dialect = dialect_of(client, in.data[0]);
+        client->dialect =
+            client_speaks_binary(client->context, in.data[0]) ? &binary_dialect : &text_dialect;
     if (used < in.len)
         used += client->dialect->input(client, &session, str_skip(in, used));
     if (session.dump != DUMP_NONE)

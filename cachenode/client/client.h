@@ -36,6 +36,9 @@ struct client_info {
 /* The dialect that clients have to speak; NULL: either. */
 const struct dialect *client_only_dialect(const struct settings *settings);
 
+/* The first byte that a client sends tells what he speaks, where he has a choice. */
+bool client_speaks_binary(const struct client_context *context, char first);
+
 /* Takes over the connected socket `fd`. */
 void client_accept(struct client_context *context, int fd);
 

@@ -55,9 +55,6 @@ extern const struct dialect text_dialect, binary_dialect;
  * takes over; false when memory ran out. */
 bool client_begin_arrival(struct client *client, struct str head, uint32_t hash, struct item *item);
 
-/* Fills in a value that is all there, of `item` of any shape. */
-void client_fill_value(struct store_user *user, struct item *item, const char *value);
-
 /* Passes over a value of which `there` bytes have come; returns how many of these are its. */
 size_t client_swallow(struct client *client, size_t len, size_t there);
 

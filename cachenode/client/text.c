@@ -23,7 +23,7 @@ static size_t run_store(struct client *client, struct session *session,
     if (!command_store_begin(session, request, hash, &item))
         return client_swallow(client, request->body_len, body.len);
     if (is_whole) {
-        client_fill_value(session->user, item, body.data);
+        store_fill_value(session->user, item, body.data);
         body.len = request->body_len;
         command_store_end(session, request, hash, item, mc_body_ends_well(body));
         return request->body_len;
@@ -44,15 +44,6 @@ struct batch {
     size_t len; /* bytes of the input that the batch takes up */
 };
 
-static uint32_t hash_first_key(const struct mc_request *request)
-{
-    struct str keys = request->keys, key = keys;
-
-    if (request->key_count > 1)
-        mc_key_next(&keys, &key);
-    return store_hash(key);
-}
-
 /* Parses requests up to the first that is not whole, which the batch still has if it is a
  * storage command's line. */
 static void batch_parse(struct batch *batch, const struct store *store, struct str in)
@@ -69,7 +60,7 @@ static void batch_parse(struct batch *batch, const struct store *store, struct s
         batch->parsed[batch->count] = parsed;
         batch->bodies[batch->count] = rest.data + request->head_len;
         if (parsed == PARSE_DONE && request->key_count != 0) {
-            batch->hashes[batch->count] = hash_first_key(request);
+            batch->hashes[batch->count] = command_hash(request);
             store_prefetch_bucket(store, batch->hashes[batch->count]);
         }
         batch->count++;

@@ -367,6 +367,17 @@ size_t store_value_piece(const struct store_user *user, struct item *item, size_
     return left < piece_max - in_piece ? left : piece_max - in_piece;
 }
 
+void store_fill_value(const struct store_user *user, struct item *item, const char *value)
+{
+    char *piece;
+    size_t done = 0, len;
+
+    while ((len = store_value_piece(user, item, done, &piece)) != 0) {
+        memcpy(piece, value + done, len);
+        done += len;
+    }
+}
+
 /* --- finding --- */
 
 /* FNV's cousin wyhash-like mixing, eight bytes a step: W. Yi, "wyhash", public domain idea of

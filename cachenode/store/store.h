@@ -298,6 +298,9 @@ void store_forget(struct store_user *user, struct str key, uint32_t hash);
 size_t store_value_piece(const struct store_user *user, struct item *item, size_t offset,
                          char **data);
 
+/* Fills in a value that is all there. */
+void store_fill_value(const struct store_user *user, struct item *item, const char *value);
+
 /* Bounded steps of upkeep, for the thread that does it. Each returns whether there is
  * more to do at once. */
 bool store_balance(struct store_user *user);    /* moves items between segments */

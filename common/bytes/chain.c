@@ -207,6 +207,24 @@ void chain_read(const struct chain *chain, char *out)
     }
 }
 
+size_t chain_take(struct chain *chain, char *out, size_t len)
+{
+    size_t taken = 0;
+
+    while (taken < len && chain->len != 0) {
+        struct str bytes = slice_at(chain, 0)->bytes;
+        size_t part = bytes.len < len - taken ? bytes.len : len - taken;
+
+        memcpy(out + taken, bytes.data, part);
+        taken += part;
+        if (part == chain->len)
+            chain_clear(chain);
+        else
+            drop_front(chain, part);
+    }
+    return taken;
+}
+
 void chain_truncate(struct chain *chain, size_t len)
 {
     ASSERT(len <= chain->len);

@@ -92,6 +92,9 @@ bool chain_move(struct chain *from, struct chain *to);
 /* Copies all of it to `out`, which has room for `len` bytes. */
 void chain_read(const struct chain *chain, char *out);
 
+/* Moves up to `len` bytes from the front to `out`; returns how many. */
+size_t chain_take(struct chain *chain, char *out, size_t len);
+
 /* Cuts the chain back to its first `len` bytes. */
 void chain_truncate(struct chain *chain, size_t len);
 

@@ -74,6 +74,16 @@ void addr_format(const struct addr *addr, char text[ADDR_TEXT_MAX])
     }
 }
 
+bool addr_is_loopback(const struct addr *addr)
+{
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&addr->sockaddr;
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&addr->sockaddr;
+
+    if (addr->family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+    return addr->family == AF_UNIX || ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
 static bool addr_of(int fd, struct addr *addr, int (*name)(int, struct sockaddr *, socklen_t *))
 {
     memset(addr, 0, sizeof(*addr));

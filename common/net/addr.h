@@ -1,5 +1,5 @@
 /*
- * Addresses of stream sockets: IPv4, IPv6 and unix paths.
+ * Addresses of sockets: IPv4, IPv6 and unix paths.
  */
 #ifndef COMMON_NET_ADDR_H
 #define COMMON_NET_ADDR_H
@@ -29,6 +29,9 @@ unsigned addr_resolve(const char *host, uint16_t port, struct addr *addrs, unsig
 
 /* The address of a unix socket's path; false when the path is too long or empty. */
 bool addr_unix(const char *path, struct addr *addr);
+
+/* Whether nobody outside of this machine can reach it. */
+bool addr_is_loopback(const struct addr *addr);
 
 /* Writes "1.2.3.4:port", "[::1]:port" or "unix:/path" and a terminator at `text`. */
 void addr_format(const struct addr *addr, char text[ADDR_TEXT_MAX]);

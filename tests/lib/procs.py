@@ -32,6 +32,13 @@ def free_port():
                 pass
 
 
+def wait_for(condition, patience_s=30):
+    until = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < until, 'it never came to be'
+        time.sleep(0.005)
+
+
 class Program:
     """A running program that listens on self.port, or unix_path; a context manager."""
 

@@ -56,7 +56,7 @@ static const struct {
     {"-p 65536", 64},
     {"-m 1", 64},
     {"-I 1023", 64},
-    {"-U 11211", 64},
+    {"-U 11211 -S", 64},
     {"-S -B ascii", 64},
     {"-B x", 64},
     {"-c 0", 1},
@@ -87,6 +87,18 @@ static const struct {
     {"-I 1m -o slab_chunk_max=2048", 1},
 };
 
+START_TEST(tcp_takes_the_port_of_udp_unless_it_has_one)
+{
+    ck_assert_int_eq(parse("-U 1234"), 0);
+    ck_assert_int_eq(settings.tcp_port, 1234);
+    settings_free(&settings);
+    ck_assert_int_eq(parse("-U 1234 -p 0"), 0);
+    ck_assert_int_eq(settings.tcp_port, 0);
+    ck_assert_int_eq(settings.udp_port, 1234);
+    settings_free(&settings);
+}
+END_TEST
+
 START_TEST(a_mistake_gives_the_status_of_its_kind)
 {
     ck_assert_int_eq(parse(refused[_i].line), refused[_i].status);
@@ -96,5 +108,6 @@ END_TEST
 
 UNIT_MAIN("settings", tcase_add_test(tests, defaults_are_memcacheds);
           tcase_add_test(tests, letters_and_long_names_are_the_same);
+          tcase_add_test(tests, tcp_takes_the_port_of_udp_unless_it_has_one);
           tcase_add_loop_test(tests, a_mistake_gives_the_status_of_its_kind, 0,
                               (int)(sizeof(refused) / sizeof(refused[0])));)

@@ -186,6 +186,27 @@ START_TEST(clearing_lets_every_owner_go)
 }
 END_TEST
 
+START_TEST(bytes_are_taken_from_the_front_across_slices)
+{
+    struct chain chain = {0};
+    char out[3000];
+
+    memset(big, 'b', sizeof(big));
+    ck_assert(chain_copy(&chain, STR("head")));
+    ck_assert(chain_append(&chain, (struct str){big, 2049}, &counter, big));
+    ck_assert(chain_copy(&chain, STR("tail")));
+    holds = 1;
+    ck_assert_uint_eq(chain_take(&chain, out, 6), 6);
+    ck_assert_mem_eq(out, "headbb", 6);
+    ck_assert_uint_eq(chain_take(&chain, out, 2047), 2047);
+    ck_assert_int_eq(holds, 0);
+    ck_assert_uint_eq(chain_take(&chain, out, sizeof(out)), 4);
+    ck_assert_mem_eq(out, "tail", 4);
+    ck_assert_uint_eq(chain_take(&chain, out, 1), 0);
+    ck_assert_ptr_null(chain.slices);
+}
+END_TEST
+
 START_TEST(more_slices_than_one_call_takes_are_written_all)
 {
     struct chain chain = {0};
@@ -228,5 +249,6 @@ UNIT_MAIN("bytes/chain", tcase_add_test(tests, an_empty_chain_owns_no_memory);
           tcase_add_test(tests, a_chain_is_cut_back_anywhere);
           tcase_add_test(tests, moving_joins_two_chains_and_empties_one);
           tcase_add_test(tests, clearing_lets_every_owner_go);
+          tcase_add_test(tests, bytes_are_taken_from_the_front_across_slices);
           tcase_add_test(tests, more_slices_than_one_call_takes_are_written_all);
           tcase_add_test(tests, a_lost_connection_is_told_from_a_full_socket);)
