@@ -322,10 +322,7 @@ static bool check_pool(struct loader *loader, struct pool_config *pool)
         return refuse(loader, loader->pool_key, "directive \"listen:\" is missing");
     if (pool->servers == NULL)
         return refuse(loader, loader->pool_key, "directive \"servers:\" is missing");
-    if (pool->redis)
-        return refuse(loader, loader->pool_key,
-                      "redis: true is not yet supported; this release serves memcached pools");
-    if (pool->redis_auth != NULL)
+    if (pool->redis_auth != NULL && !pool->redis)
         return refuse(loader, loader->pool_key,
                       "directive \"redis_auth:\" is only valid for a redis pool");
     return check_ring(loader, pool);

@@ -91,6 +91,8 @@ static bool open_server(struct pool *pool, size_t index,
 
     server_init(&place->server, &config->servers[index]);
     place->pool = pool;
+    place->server.pool_config = config;
+    place->server.backend = backend_of(config);
     place->server.on_failure = count_failure;
     place->server.loop = surroundings->loop;
     place->server.control = surroundings->control;

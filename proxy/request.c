@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/metric/metric.h"
@@ -72,13 +71,10 @@ void request_reply(struct request *request, struct str bytes, struct block *bloc
 
 void request_reply_error(struct request *request, const char *text)
 {
-    char line[160];
-    int len = snprintf(line, sizeof(line), "SERVER_ERROR %.120s\r\n", text);
-
     if (request->owner == NULL || request->noreply)
         return;
     metric_add(request->owner->forward_errors, 1);
-    request_reply(request, (struct str){line, (size_t)len}, NULL);
+    request->owner->write_error(request, text);
 }
 
 /* Delivers the first request's reply, or what was held of it. */

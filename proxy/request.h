@@ -13,6 +13,7 @@
 #include "common/bytes/chain.h"
 #include "common/protocol/memcache.h"
 
+struct plan_input;
 struct request;
 
 /* Whom replies are for: a client. */
@@ -27,26 +28,38 @@ struct request_owner {
     bool is_broken;           /* memory ran out in a reply: the stream cannot go on */
     /* Something was answered; there may be output. */
     void (*progress)(struct request_owner *owner);
+    /* Replies that the proxy itself has to make: an error, in the words of the owner's protocol. */
+    void (*write_error)(struct request *request, const char *text);
 };
 
-/* What an upstream tells a leaf. After `end` or `fail` it has forgotten the leaf. */
+/* What a leaf says to its upstream, and is told by it. After `end` or `fail` the upstream has
+ * forgotten the leaf. */
 struct leaf_ops {
+    /* Writes the request; false when memory ran out, `out` is then as before. */
+    bool (*write)(struct chain *out, const struct request *leaf, const struct plan_input *input);
     /* A value of a retrieval of several keys: `bytes` is the VALUE line and the value,
      * in `block`. False: it answers no key that is still open. NULL: the leaf has one key,
      * and all of its reply comes with `end`. */
     bool (*value)(struct request *leaf, struct str key, struct str bytes, struct block *block);
-    /* The reply is complete; `bytes` are its last line, or all of it. */
-    void (*end)(struct request *leaf, enum mc_status status, struct str bytes, struct block *block);
+    /* The reply is complete; `bytes` are its last line, or all of it. The status is the
+     * backend's: an enum mc_status, or the first byte of Redis' reply. */
+    void (*end)(struct request *leaf, int status, struct str bytes, struct block *block);
     /* There will be no reply. `text` says why. */
     void (*fail)(struct request *leaf, const char *text);
+};
+
+/* What a binary request wants of its reply. */
+struct request_binary {
+    uint32_t opaque;
+    uint8_t code, operation, shape;
 };
 
 enum { REQUEST_KEY_INLINE = 64 };
 
 struct request {
-    struct list owner_link;   /* in owner->requests */
-    struct list pending_link; /* in the upstream */
-    const struct mc_command *command;
+    struct list owner_link;           /* in owner->requests */
+    struct list pending_link;         /* in the upstream */
+    const struct mc_command *command; /* NULL: one of Redis' */
     const struct leaf_ops *ops;
     struct request_owner *owner; /* NULL: gone, or the leaf has a parent */
     struct freelist *records;
@@ -56,7 +69,9 @@ struct request {
     size_t sent_len;
     uint32_t next_slot; /* of a leaf with a parent: its next open key */
     uint32_t first_slot;
+    uint32_t silent; /* statuses that the owner does not hear of, a bit each */
     bool noreply, is_done;
+    struct request_binary binary;
     struct chain reply; /* waits for its turn */
     struct str key;     /* in key_inline or memory of ours; a leaf's of one key */
     char key_inline[REQUEST_KEY_INLINE];
@@ -77,7 +92,7 @@ void request_enqueue(struct request *request, struct request_owner *owner);
 /* Appends to its reply; nothing if nobody wants it. */
 void request_reply(struct request *request, struct str bytes, struct block *block);
 
-/* The same with a proxy's error, "SERVER_ERROR text". */
+/* The same with an error of the proxy's. */
 void request_reply_error(struct request *request, const char *text);
 
 /* Its reply is complete: it is delivered when it is its turn, and freed. */

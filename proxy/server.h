@@ -8,7 +8,7 @@
 #include "common/metric/metric.h"
 #include "common/net/addr.h"
 #include "common/net/loop.h"
-#include "proxy/config.h"
+#include "proxy/backend/backend.h"
 
 /* X(name, kind, help), in nutcracker's order */
 #define SERVER_METRICS(X)                                                                          \
@@ -37,6 +37,8 @@ struct connection_metrics {
 
 struct server {
     const struct server_config *config;
+    const struct pool_config *pool_config;
+    const struct backend *backend;
     struct server_metrics metrics;
     struct connection_metrics *connections;
     struct loop *loop;    /* of the data thread */

@@ -2,6 +2,7 @@
  * From top to bottom: failure, replies, connecting, requests.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/clock.h"
@@ -13,7 +14,10 @@ struct upstream_link {
     struct conn conn;
     struct upstream *upstream; /* NULL: given up */
     struct server *server;
+    struct reply reply; /* that is on its way */
+    unsigned greetings; /* replies yet to come to what was said before all requests */
     bool is_connected;
+    bool is_ready; /* requests may go out */
 };
 
 /* --- failure --- */
@@ -21,13 +25,13 @@ struct upstream_link {
 static void forget(struct upstream *upstream, struct request *leaf)
 {
     struct server_metrics *metrics = &upstream->server->metrics;
-    bool is_connected = upstream->link != NULL && upstream->link->is_connected;
+    bool is_out = upstream->link != NULL && upstream->link->is_ready;
 
     list_remove(&leaf->pending_link);
     upstream->pending_count--;
     upstream->pending_len -= leaf->sent_len;
-    metric_sub(is_connected ? &metrics->out_queue : &metrics->in_queue, 1);
-    metric_sub(is_connected ? &metrics->out_queue_bytes : &metrics->in_queue_bytes, leaf->sent_len);
+    metric_sub(is_out ? &metrics->out_queue : &metrics->in_queue, 1);
+    metric_sub(is_out ? &metrics->out_queue_bytes : &metrics->in_queue_bytes, leaf->sent_len);
 }
 
 /* Gives the connection up; all that waits on it fails. */
@@ -84,10 +88,7 @@ static void upstream_timed_out(struct loop_timer *timer)
 
 /* --- replies --- */
 
-enum step { STEP_TAKEN, STEP_MORE, STEP_WRONG };
-
-static void end_leaf(struct upstream *upstream, struct request *leaf, enum mc_status status,
-                     struct str bytes)
+static void end_leaf(struct upstream *upstream, struct request *leaf, int status, struct str bytes)
 {
     struct server_metrics *metrics = &upstream->server->metrics;
     struct block *block = conn_input_block(&upstream->link->conn);
@@ -101,87 +102,81 @@ static void end_leaf(struct upstream *upstream, struct request *leaf, enum mc_st
     leaf->ops->end(leaf, status, bytes, block);
 }
 
-/* A VALUE line, its head parsed. Sets *used when it is taken. */
-static enum step take_value(struct upstream *upstream, struct request *leaf,
-                            const struct mc_reply *reply, struct str in, size_t *used)
+/* All that waited for the connection goes out. */
+static void link_ready(struct upstream_link *link)
 {
-    static const struct str end = {"END\r\n", 5};
-    size_t len = reply->head_len + reply->body_len;
-    bool is_single = leaf->ops->value == NULL;
-    struct conn *conn = &upstream->link->conn;
+    struct upstream *upstream = link->upstream;
+    struct server_metrics *metrics = &link->server->metrics;
 
-    if (reply->has_cas != ((leaf->command->traits & MC_WITH_CAS) != 0))
-        return STEP_WRONG;
-    if (is_single && !str_equal(reply->key, leaf->key))
-        return STEP_WRONG;
-    if (in.len < len + (is_single ? end.len : 0)) {
-        conn_want(conn, len + (is_single ? end.len : 0));
-        /* What is there of the ending can be wrong already. */
-        if (in.len >= len && !mc_body_ends_well((struct str){in.data, len}))
-            return STEP_WRONG;
-        if (in.len > len && !str_starts(end, str_skip(in, len)))
-            return STEP_WRONG;
-        return STEP_MORE;
-    }
-    if (!mc_body_ends_well((struct str){in.data, len}))
-        return STEP_WRONG;
-    if (!is_single) {
-        *used = len;
-        metric_add(&upstream->server->metrics.response_bytes, len);
-        return leaf->ops->value(leaf, reply->key, (struct str){in.data, len},
-                                conn_input_block(conn))
-                   ? STEP_TAKEN
-                   : STEP_WRONG;
-    }
-    if (!str_starts(str_skip(in, len), end))
-        return STEP_WRONG;
-    *used = len + end.len;
-    end_leaf(upstream, leaf, MC_STATUS_END, (struct str){in.data, *used});
-    return STEP_TAKEN;
+    link->is_ready = true;
+    metric_sub(&metrics->in_queue, upstream->pending_count);
+    metric_sub(&metrics->in_queue_bytes, upstream->pending_len);
+    metric_add(&metrics->out_queue, upstream->pending_count);
+    metric_add(&metrics->out_queue_bytes, upstream->pending_len);
+    if (upstream->waiting.len == 0)
+        return;
+    if (chain_move(&upstream->waiting, &link->conn.out))
+        conn_flush_later(&link->conn);
+    else
+        upstream_fail(upstream, &metrics->server_err, strerror(ENOMEM));
 }
 
-static enum step take_reply(struct upstream *upstream, struct str in, size_t *used)
+/* The reply to a greeting. A refusal is told to whoever waits. */
+static void take_greeting(struct upstream_link *link, struct str bytes)
 {
-    struct request *leaf = LIST_FIRST(&upstream->pending, struct request, pending_link);
-    struct mc_reply reply;
+    char text[128];
 
-    if (leaf == NULL)
-        return STEP_WRONG;
-    switch (mc_text_parse_reply(in, &reply)) {
-    case PARSE_MORE:
-        return STEP_MORE;
-    case PARSE_BAD:
-        return STEP_WRONG;
-    case PARSE_DONE:
-        break;
+    if (link->reply.status == '-') {
+        snprintf(text, sizeof(text), "%.*s", (int)(bytes.len - 3), bytes.data + 1);
+        log_error("server '%s' refuses the connection: %s", link->server->config->name, text);
+        upstream_fail(link->upstream, &link->server->metrics.server_err, text);
+    } else if (--link->greetings == 0) {
+        link_ready(link);
     }
-    if (!mc_reply_fits(leaf->command, reply.status))
-        return STEP_WRONG;
-    if (reply.status == MC_STATUS_VALUE)
-        return take_value(upstream, leaf, &reply, in, used);
-    *used = reply.head_len;
-    end_leaf(upstream, leaf, reply.status, (struct str){in.data, reply.head_len});
-    return STEP_TAKEN;
+}
+
+/* A reply, or a value of one, is there: the first link->reply.len bytes of `in`. */
+static bool take_reply(struct upstream_link *link, struct request *leaf, enum reply_step step,
+                       struct str in)
+{
+    struct str bytes = {in.data, link->reply.len};
+
+    if (link->greetings != 0) {
+        take_greeting(link, bytes);
+    } else if (step == REPLY_VALUE) {
+        metric_add(&link->server->metrics.response_bytes, bytes.len);
+        return leaf->ops->value(leaf, link->reply.key, bytes, conn_input_block(&link->conn));
+    } else {
+        end_leaf(link->upstream, leaf, link->reply.status, bytes);
+    }
+    return true;
 }
 
 static size_t link_input(struct conn *conn, struct str in)
 {
     struct upstream_link *link = container_of(conn, struct upstream_link, conn);
+    const struct backend *backend = link->server->backend;
+    struct reply *reply = &link->reply;
     size_t used = 0;
 
     while (used < in.len && link->upstream != NULL) {
-        size_t len = 0;
+        struct str rest = str_skip(in, used);
+        struct request *leaf = LIST_FIRST(&link->upstream->pending, struct request, pending_link);
+        enum reply_step step = leaf == NULL && link->greetings == 0
+                                   ? REPLY_WRONG
+                                   : backend->take_reply(leaf, rest, reply);
 
-        switch (take_reply(link->upstream, str_skip(in, used), &len)) {
-        case STEP_TAKEN:
-            used += len;
-            break;
-        case STEP_MORE:
+        if (step == REPLY_MORE) {
+            if (reply->want != 0)
+                conn_want(conn, reply->want);
             return used;
-        case STEP_WRONG:
+        }
+        if (step == REPLY_WRONG || !take_reply(link, leaf, step, rest)) {
             protocol_error(link->upstream);
             return in.len;
         }
+        used += reply->len;
+        reply->scan.used = reply->scan.depth = 0;
     }
     return link->upstream != NULL ? used : in.len;
 }
@@ -191,16 +186,11 @@ static size_t link_input(struct conn *conn, struct str in)
 static void link_connected(struct conn *conn)
 {
     struct upstream_link *link = container_of(conn, struct upstream_link, conn);
-    struct server_metrics *metrics = &link->server->metrics;
 
     link->is_connected = true;
-    metric_add(&metrics->server_connections, 1);
-    if (link->upstream == NULL)
-        return;
-    metric_sub(&metrics->in_queue, link->upstream->pending_count);
-    metric_sub(&metrics->in_queue_bytes, link->upstream->pending_len);
-    metric_add(&metrics->out_queue, link->upstream->pending_count);
-    metric_add(&metrics->out_queue_bytes, link->upstream->pending_len);
+    metric_add(&link->server->metrics.server_connections, 1);
+    if (link->upstream != NULL && link->greetings == 0)
+        link_ready(link);
 }
 
 static void link_closed(struct conn *conn)
@@ -236,10 +226,10 @@ static void connect_to(struct upstream *upstream, const struct addr *addr)
     metric_add(&server->connections->curr_connections, 1);
     upstream->link = link;
     conn_connect(&link->conn, server->loop, addr, &link_ops);
-    if (upstream->waiting.len != 0) {
-        chain_move(&upstream->waiting, &link->conn.out);
+    if (!server->backend->greet(&link->conn.out, server->pool_config, &link->greetings))
+        conn_fail(&link->conn, ENOMEM);
+    if (link->conn.out.len != 0)
         conn_flush_later(&link->conn);
-    }
 }
 
 /* In the data thread again. */
@@ -294,23 +284,24 @@ void upstream_init(struct upstream *upstream, struct server *server)
 struct chain *upstream_out(struct upstream *upstream)
 {
     upstream_connect(upstream);
-    return upstream->link != NULL ? &upstream->link->conn.out : &upstream->waiting;
+    return upstream->link != NULL && upstream->link->is_ready ? &upstream->link->conn.out
+                                                              : &upstream->waiting;
 }
 
 void upstream_expect(struct upstream *upstream, struct request *leaf)
 {
     struct server *server = upstream->server;
     struct server_metrics *metrics = &server->metrics;
-    bool is_connected = upstream->link != NULL && upstream->link->is_connected;
+    bool is_out = upstream->link != NULL && upstream->link->is_ready;
 
     list_append(&upstream->pending, &leaf->pending_link);
     upstream->pending_count++;
     upstream->pending_len += leaf->sent_len;
     metric_add(&metrics->requests, 1);
     metric_add(&metrics->request_bytes, leaf->sent_len);
-    metric_add(is_connected ? &metrics->out_queue : &metrics->in_queue, 1);
-    metric_add(is_connected ? &metrics->out_queue_bytes : &metrics->in_queue_bytes, leaf->sent_len);
-    if (upstream->link != NULL)
+    metric_add(is_out ? &metrics->out_queue : &metrics->in_queue, 1);
+    metric_add(is_out ? &metrics->out_queue_bytes : &metrics->in_queue_bytes, leaf->sent_len);
+    if (is_out)
         conn_flush_later(&upstream->link->conn);
     if (server->timeout_ms == 0)
         return;

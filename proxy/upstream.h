@@ -20,7 +20,7 @@ struct upstream {
     struct list pending;        /* requests, oldest first */
     unsigned pending_count;
     size_t pending_len;
-    struct chain waiting; /* what is to be sent once the name is looked up */
+    struct chain waiting; /* what is to be sent once the connection is ready */
     struct loop_timer timer;
     bool timer_is_set;
     bool looking_up;

@@ -7,7 +7,7 @@
 #include <pthread.h>
 
 #include "common/net/listener.h"
-#include "proxy/client.h"
+#include "proxy/client/client.h"
 
 /* A pool and who comes to it. */
 struct door {

@@ -40,6 +40,8 @@ struct mc_meta {
     uint64_t new_cas, delta, initial;
     int32_t vivify_ttl, recache_ttl;
     char mode;            /* 0: not given */
+    bool is_newer;        /* PARSE_BAD, but only for flags that this version does not know */
+    struct str token;     /* the key as it was sent */
     char key[MC_KEY_MAX]; /* where a key is that came in base64: keys points here */
 };
 
@@ -104,6 +106,13 @@ enum mc_status {
     MC_STATUS_OK,
     MC_STATUS_VERSION,
     MC_STATUS_MN,
+    MC_STATUS_HD, /* of the meta commands, as are those that follow */
+    MC_STATUS_VA, /* body_len bytes of value and CR LF follow */
+    MC_STATUS_EN,
+    MC_STATUS_NS,
+    MC_STATUS_EX,
+    MC_STATUS_NF,
+    MC_STATUS_ME,
     MC_STATUS_ERROR, /* ERROR, CLIENT_ERROR ..., SERVER_ERROR ... */
     MC_STATUS_COUNT
 };
@@ -111,8 +120,9 @@ enum mc_status {
 struct mc_reply {
     enum mc_status status;
     size_t head_len; /* the line and its CR LF */
-    size_t body_len; /* of a VALUE: the value and its CR LF */
+    size_t body_len; /* of a VALUE or VA: the value and its CR LF */
     struct str key;  /* of a VALUE */
+    struct str rest; /* what stands behind the word of a meta reply, its length included */
     uint32_t flags;
     uint64_t cas;
     bool has_cas;
@@ -142,5 +152,11 @@ size_t mc_text_write_value(char *out, struct str key, uint32_t flags, size_t val
  * room for request->head_len + 64 bytes. Returns the length.
  */
 size_t mc_text_write_request(char *out, const struct mc_request *request);
+
+/* The same for a meta command, without its flag q; what it does not know stays as it is. */
+size_t mc_meta_write_request(char *out, const struct mc_request *request);
+
+/* The statuses, a bit each, that a meta command's flag q has nobody hear of. */
+uint32_t mc_meta_silent(const struct mc_request *request);
 
 #endif

@@ -158,6 +158,8 @@ struct str mc_binary_status_text(enum mc_binary_status status)
         return STR("Unknown command");
     case BINARY_OUT_OF_MEMORY:
         return STR("Out of memory");
+    case BINARY_INTERNAL_ERROR:
+        return STR("Internal error");
     case BINARY_OK:
     case BINARY_AUTH_CONTINUE:
         break;

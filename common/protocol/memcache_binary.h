@@ -103,7 +103,8 @@ enum mc_binary_status {
     BINARY_AUTH_FAILURE = 0x20,
     BINARY_AUTH_CONTINUE = 0x21,
     BINARY_NO_SUCH_COMMAND = 0x81,
-    BINARY_OUT_OF_MEMORY = 0x82
+    BINARY_OUT_OF_MEMORY = 0x82,
+    BINARY_INTERNAL_ERROR = 0x84 /* a proxy's: what went wrong stands in the body */
 };
 
 struct mc_binary_request {

@@ -116,10 +116,19 @@ static const char *check_words(struct str words, unsigned tokens)
     return NULL;
 }
 
-/* me has no flags but b. */
+static bool is_known(char letter)
+{
+    unsigned index = (unsigned)(unsigned char)letter - 'A';
+
+    return index < LETTERS && arguments_of[index] != META_UNKNOWN;
+}
+
+/* All flags are looked at, for what those say that a proxy has to know; the first error counts.
+ * me has no flags but b. */
 static const char *parse_flags(struct str flags, struct mc_request *request)
 {
     bool is_debug = request->command->id == MC_ME;
+    const char *first_error = NULL;
     struct str flag;
 
     while ((flag = str_next_word(&flags)).len != 0) {
@@ -129,10 +138,14 @@ static const char *parse_flags(struct str flags, struct mc_request *request)
             error = parse_flag(flag, request);
         else if (flag.data[0] == 'b')
             request->meta.given |= (uint64_t)1 << ('b' - 'A');
-        if (error != NULL)
-            return error;
+        if (error == NULL)
+            continue;
+        request->meta.is_newer =
+            !is_known(flag.data[0]) && (first_error == NULL || request->meta.is_newer);
+        if (first_error == NULL)
+            first_error = error;
     }
-    return NULL;
+    return first_error;
 }
 
 static const char *decode_key(struct mc_request *request)
@@ -157,7 +170,7 @@ enum parse mc_meta_parse_arguments(struct str arguments, struct mc_request *requ
 
     memset(&request->meta, 0, offsetof(struct mc_meta, key));
     request->meta.delta = 1;
-    request->keys = str_next_word(&arguments);
+    request->keys = request->meta.token = str_next_word(&arguments);
     request->key_count = 1;
     if (request->keys.len == 0)
         return bad(request, bad_line);
@@ -173,7 +186,51 @@ enum parse mc_meta_parse_arguments(struct str arguments, struct mc_request *requ
         error = bad_line;
     if (error == NULL)
         error = parse_flags(arguments, request);
-    if (error == NULL && mc_meta_has(request, 'b'))
-        error = decode_key(request);
+    if ((error == NULL || request->meta.is_newer) && mc_meta_has(request, 'b')) {
+        const char *key_error = decode_key(request);
+
+        if (key_error != NULL) {
+            request->meta.is_newer = false;
+            error = error == NULL ? key_error : error;
+        }
+    }
     return error == NULL ? PARSE_DONE : bad(request, error);
+}
+
+size_t mc_meta_write_request(char *out, const struct mc_request *request)
+{
+    const struct mc_command *command = request->command;
+    struct str flags = request->rest, flag;
+    char *p = out;
+
+    memcpy(p, command->name, command->name_len);
+    p += command->name_len;
+    *p++ = ' ';
+    memcpy(p, request->meta.token.data, request->meta.token.len);
+    p += request->meta.token.len;
+    if (command->traits & MC_STORES) {
+        *p++ = ' ';
+        p += number_format(p, request->body_len - 2);
+    }
+    while ((flag = str_next_word(&flags)).len != 0) {
+        if (flag.data[0] == 'q')
+            continue;
+        *p++ = ' ';
+        memcpy(p, flag.data, flag.len);
+        p += flag.len;
+    }
+    memcpy(p, "\r\n", 2);
+    return (size_t)(p + 2 - out);
+}
+
+uint32_t mc_meta_silent(const struct mc_request *request)
+{
+    static const uint32_t usual[MC_COMMAND_COUNT] = {
+        [MC_MG] = 1u << MC_STATUS_EN,
+        [MC_MS] = 1u << MC_STATUS_HD | 1u << MC_STATUS_OK,
+        [MC_MD] = 1u << MC_STATUS_HD | 1u << MC_STATUS_OK,
+        [MC_MA] = 1u << MC_STATUS_HD | 1u << MC_STATUS_VA | 1u << MC_STATUS_OK,
+    };
+
+    return mc_meta_has(request, 'q') ? usual[request->command->id] : 0;
 }

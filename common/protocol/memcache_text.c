@@ -257,6 +257,12 @@ static const struct reply_word {
     {{"NOT_STORED", 10}, MC_STATUS_NOT_STORED, false},
     {{"EXISTS", 6}, MC_STATUS_EXISTS, false},
     {{"TOUCHED", 7}, MC_STATUS_TOUCHED, false},
+    {{"HD", 2}, MC_STATUS_HD, true},
+    {{"EN", 2}, MC_STATUS_EN, true},
+    {{"NS", 2}, MC_STATUS_NS, true},
+    {{"EX", 2}, MC_STATUS_EX, true},
+    {{"NF", 2}, MC_STATUS_NF, true},
+    {{"ME", 2}, MC_STATUS_ME, true},
     {{"OK", 2}, MC_STATUS_OK, false},
     {{"MN", 2}, MC_STATUS_MN, false},
     {{"VERSION", 7}, MC_STATUS_VERSION, true},
@@ -288,6 +294,19 @@ static enum parse parse_value_line(struct str words, struct mc_reply *reply)
     return str_next_word(&words).len == 0 ? PARSE_DONE : PARSE_BAD;
 }
 
+/* "VA length flags..." */
+static enum parse parse_meta_value_line(struct str words, struct mc_reply *reply)
+{
+    uint64_t len;
+
+    reply->status = MC_STATUS_VA;
+    reply->rest = words;
+    if (!number_parse_u64(str_next_word(&words), &len) || len > MC_BODY_MAX - 2)
+        return PARSE_BAD;
+    reply->body_len = (size_t)len + 2;
+    return PARSE_DONE;
+}
+
 static bool is_number(struct str line)
 {
     uint64_t number;
@@ -305,6 +324,7 @@ static enum parse parse_status_line(struct str line, struct mc_reply *reply)
         if (!str_equal(word, reply_words[i].word))
             continue;
         reply->status = reply_words[i].status;
+        reply->rest = rest;
         return rest.len == 0 || reply_words[i].may_have_text ? PARSE_DONE : PARSE_BAD;
     }
     reply->status = MC_STATUS_NUMBER;
@@ -324,12 +344,14 @@ enum parse mc_text_parse_reply(struct str in, struct mc_reply *reply)
     line = (struct str){in.data, reply->head_len - 2};
     if (str_starts(line, STR("VALUE ")))
         return parse_value_line(str_skip(line, 6), reply);
+    if (str_starts(line, STR("VA ")))
+        return parse_meta_value_line(str_skip(line, 3), reply);
     return parse_status_line(line, reply);
 }
 
 #define BIT(status) (1u << MC_STATUS_##status)
 
-/* What may answer each command, but for errors. */
+/* What may answer each command, but for errors. OK was HD's name in memcached 1.5. */
 static const uint32_t fitting[MC_COMMAND_COUNT] = {
     [MC_GET] = BIT(VALUE) | BIT(END),
     [MC_GETS] = BIT(VALUE) | BIT(END),
@@ -349,6 +371,11 @@ static const uint32_t fitting[MC_COMMAND_COUNT] = {
     [MC_VERSION] = BIT(VERSION),
     [MC_VERBOSITY] = BIT(OK),
     [MC_MN] = BIT(MN),
+    [MC_MG] = BIT(HD) | BIT(VA) | BIT(EN) | BIT(OK),
+    [MC_MS] = BIT(HD) | BIT(NS) | BIT(EX) | BIT(NF) | BIT(OK),
+    [MC_MD] = BIT(HD) | BIT(NF) | BIT(EX) | BIT(OK),
+    [MC_MA] = BIT(HD) | BIT(VA) | BIT(NF) | BIT(NS) | BIT(EX) | BIT(OK),
+    [MC_ME] = BIT(ME) | BIT(EN),
 };
 
 bool mc_reply_fits(const struct mc_command *command, enum mc_status status)

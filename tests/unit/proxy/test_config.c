@@ -35,7 +35,6 @@ static const struct {
     {"a:\n  listen: h:1\n  hash_tag: \"{\"\n" S, "hash tag string with two characters"},
     {"a:\n  listen: h:1\n  preconnect: yes\n" S, "'yes' is not true or false"},
     {"a:\n  listen: h:1\n  server_connections: 0\n" S, "'0' is not a whole number from 1"},
-    {"a:\n  listen: h:1\n  redis: true\n" S, "redis: true is not yet supported"},
     {"a:\n  listen: h:1\n  redis_auth: x\n" S, "is only valid for a redis pool"},
     {"a:\n  listen: h:1\n  ring_points: 160\n" S, "ring_points: '160' is not nutcracker or fixed"},
     {"a:\n  listen: h:1\n  ring_points: fixed\n  distribution: modula\n" S,

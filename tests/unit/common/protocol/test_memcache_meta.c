@@ -82,6 +82,92 @@ START_TEST(what_is_wrong_is_said_and_the_value_passed_over)
 }
 END_TEST
 
+static struct mc_request parse_forward(const char *line)
+{
+    struct mc_request request;
+    enum parse parse = mc_text_parse_request(str_of(line), &request);
+
+    ck_assert(parse == PARSE_DONE || (parse == PARSE_BAD && request.meta.is_newer));
+    return request;
+}
+
+static const struct {
+    const char *line, *forwarded;
+} forwards[] = {
+    {"mg  foo   v  q k\n", "mg foo v k\r\n"},
+    {"ms AAEC 3 b q T10 \r\n", "ms AAEC 3 b T10\r\n"},
+    {"mg foo v z12 q y\r\n", "mg foo v z12 y\r\n"},
+    {"me foo b\r\n", NULL},
+    {"me foo\r\n", "me foo\r\n"},
+};
+
+START_TEST(a_proxy_passes_on_all_flags_but_q)
+{
+    struct mc_request request;
+    char line[256];
+    size_t len;
+
+    if (forwards[_i].forwarded == NULL) {
+        ck_assert_int_eq(mc_text_parse_request(str_of(forwards[_i].line), &request), PARSE_BAD);
+        return;
+    }
+    request = parse_forward(forwards[_i].line);
+    len = mc_meta_write_request(line, &request);
+    ck_assert_uint_eq(len, strlen(forwards[_i].forwarded));
+    ck_assert_mem_eq(line, forwards[_i].forwarded, len);
+}
+END_TEST
+
+START_TEST(flags_that_are_wrong_are_not_those_of_the_future)
+{
+    struct mc_request request;
+
+    ck_assert_int_eq(mc_text_parse_request(STR("mg foo z v v\r\n"), &request), PARSE_BAD);
+    ck_assert(!request.meta.is_newer);
+    ck_assert_int_eq(mc_text_parse_request(STR("mg foo v v z\r\n"), &request), PARSE_BAD);
+    ck_assert(!request.meta.is_newer);
+    ck_assert_int_eq(mc_text_parse_request(STR("mg f%o b z\r\n"), &request), PARSE_BAD);
+    ck_assert(!request.meta.is_newer);
+}
+END_TEST
+
+START_TEST(q_hides_the_usual_outcome_alone)
+{
+    struct mc_request request = parse_fine("mg foo v q\r\n");
+
+    ck_assert_uint_eq(mc_meta_silent(&request), 1u << MC_STATUS_EN);
+    request = parse_fine("ms foo 1 q\r\n");
+    ck_assert_uint_ne(mc_meta_silent(&request) & 1u << MC_STATUS_HD, 0);
+    ck_assert_uint_eq(mc_meta_silent(&request) & 1u << MC_STATUS_NS, 0);
+    request = parse_fine("ma foo v\r\n");
+    ck_assert_uint_eq(mc_meta_silent(&request), 0);
+}
+END_TEST
+
+static const struct {
+    const char *line;
+    enum mc_status status;
+    size_t body_len;
+} replies[] = {
+    {"HD\r\n", MC_STATUS_HD, 0},
+    {"HD c1 Oabc\r\n", MC_STATUS_HD, 0},
+    {"VA 5 f0\r\n", MC_STATUS_VA, 7},
+    {"EN\r\n", MC_STATUS_EN, 0},
+    {"ME foo exp=-1\r\n", MC_STATUS_ME, 0},
+    {"NF kx\r\n", MC_STATUS_NF, 0},
+};
+
+START_TEST(replies_are_told_by_their_first_word)
+{
+    struct mc_reply reply;
+
+    ck_assert_int_eq(mc_text_parse_reply(str_of(replies[_i].line), &reply), PARSE_DONE);
+    ck_assert_int_eq(reply.status, replies[_i].status);
+    ck_assert_uint_eq(reply.body_len, replies[_i].body_len);
+    ck_assert_uint_eq(reply.head_len, strlen(replies[_i].line));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("memcache_meta");
@@ -92,6 +178,12 @@ int main(void)
     tcase_add_test(all, the_delta_is_one_unless_told);
     tcase_add_loop_test(all, what_is_wrong_is_said_and_the_value_passed_over, 0,
                         sizeof(wrong) / sizeof(wrong[0]));
+    tcase_add_loop_test(all, a_proxy_passes_on_all_flags_but_q, 0,
+                        sizeof(forwards) / sizeof(forwards[0]));
+    tcase_add_test(all, flags_that_are_wrong_are_not_those_of_the_future);
+    tcase_add_test(all, q_hides_the_usual_outcome_alone);
+    tcase_add_loop_test(all, replies_are_told_by_their_first_word, 0,
+                        sizeof(replies) / sizeof(replies[0]));
     suite_add_tcase(suite, all);
 
     SRunner *runner = srunner_create(suite);

@@ -1,5 +1,5 @@
 /*
- * From top to bottom: settling, input, ends, coming and going.
+ * From top to bottom: settling, answers, input, ends, coming and going.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -7,25 +7,14 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
-#include "proxy/client.h"
-#include "proxy/route.h"
+#include "proxy/client/internal.h"
 
 /* A client that has more than this under way is not read from until he has less. */
 enum {
-    UNREAD_MAX = 1 << 20,        /* bytes of replies that he did not read, or must wait for */
-    UNDER_WAY_MAX = 16384,       /* requests */
-    UNDER_WAY_LEN_MAX = 16 << 20 /* bytes of requests */
-};
-
-struct client {
-    struct conn conn;
-    struct request_owner owner;
-    struct client_context *context;
-    struct list link;
-    uint64_t number;
-    size_t swallowed; /* bytes yet to be passed over */
-    bool is_leaving;  /* says no more: closed when all is answered */
-    bool is_refused;  /* closed for what he said */
+    UNREAD_MAX = 1 << 20,         /* bytes of replies that he did not read, or must wait for */
+    UNDER_WAY_MAX = 16384,        /* requests */
+    UNDER_WAY_LEN_MAX = 16 << 20, /* bytes of requests */
+    UNKNOWN_UNREAD_MAX = 16 << 10 /* bytes of replies; who has not told the password is closed */
 };
 
 /* --- settling --- */
@@ -43,9 +32,8 @@ static void settle(struct client *client)
 {
     struct conn *conn = &client->conn;
 
-    if (client->owner.is_broken) {
-        client->is_refused = true;
-        conn_close(conn);
+    if (client->owner.is_broken || (!client->is_known && conn->out.len > UNKNOWN_UNREAD_MAX)) {
+        client_refuse(client);
         return;
     }
     if (conn->out.len != 0)
@@ -71,62 +59,64 @@ static void client_drained(struct conn *conn)
     settle(container_of(conn, struct client, conn));
 }
 
-/* --- input --- */
+/* --- answers --- */
 
-static void refuse(struct client *client)
+void client_refuse(struct client *client)
 {
     client->is_refused = true;
     conn_close(&client->conn);
 }
 
-/* A line that is no request: answered, and what it announced passed over. */
-static void answer_bad(struct client *client, const struct mc_request *request, struct str line)
+void client_answer(struct client *client, struct str bytes)
 {
-    if (request->error == NULL) {
-        if (memmem(line.data, line.len, "HTTP/", 5) != NULL)
-            metric_add(&client->context->pool->more.client_http_rejected, 1);
-        log_limited(LOG_NOTICE, "pool '%s': closed a client that does not speak memcached",
-                    client->context->pool->config->name);
-        refuse(client);
+    struct request_owner *owner = &client->owner;
+    struct request *request;
+
+    if (list_is_empty(&owner->requests)) {
+        if (!chain_copy(owner->out, bytes))
+            client_refuse(client);
         return;
     }
-    if (!request->noreply && !route_answer(&client->owner, str_of(request->error)))
-        refuse(client);
-    client->swallowed = request->body_len;
+    request = request_create(owner->records, NULL);
+    if (request == NULL) {
+        client_refuse(client);
+        return;
+    }
+    request_enqueue(request, owner);
+    request_reply(request, bytes, NULL);
+    request_done(request);
 }
 
-/* Takes one request from the front of `in`; returns the bytes used, 0: more are needed. */
-static size_t take_request(struct client *client, struct str in)
+void client_answer_no_memory(struct client *client)
 {
-    struct mc_request request;
-    struct plan_input input;
+    struct request *request = request_create(client->owner.records, NULL);
 
-    switch (mc_text_parse_request(in, &request)) {
-    case PARSE_MORE:
-        return 0;
-    case PARSE_BAD:
-        answer_bad(client, &request, (struct str){in.data, request.head_len});
-        return request.head_len;
-    case PARSE_DONE:
-        break;
+    if (request == NULL) {
+        client_refuse(client);
+        return;
     }
-    if (in.len < request.head_len + request.body_len) {
-        conn_want(&client->conn, request.head_len + request.body_len);
-        return 0;
-    }
-    if (request.command->id == MC_QUIT) {
-        client->is_leaving = true;
-        return in.len;
-    }
-    input = (struct plan_input){.pool = client->context->pool,
-                                .owner = &client->owner,
-                                .owner_number = client->number,
-                                .request = &request,
-                                .body = {in.data + request.head_len, request.body_len},
-                                .block = conn_input_block(&client->conn)};
-    if (!route_request(&input) && !route_answer(&client->owner, STR("SERVER_ERROR out of memory")))
-        refuse(client);
-    return request.head_len + request.body_len;
+    request_enqueue(request, &client->owner);
+    request_reply_error(request, "out of memory");
+    request_done(request);
+}
+
+struct plan_input client_plan_input(struct client *client, struct str body)
+{
+    return (struct plan_input){.pool = client->context->pool,
+                               .owner = &client->owner,
+                               .owner_number = client->number,
+                               .body = body,
+                               .block = conn_input_block(&client->conn)};
+}
+
+/* --- input --- */
+
+/* Who speaks to memcached tells by his first byte how. */
+static const struct dialect *dialect_of(const struct client *client, struct str in)
+{
+    if (client->context->pool->config->redis)
+        return &redis_dialect;
+    return (unsigned char)in.data[0] == MC_BINARY_REQUEST ? &binary_dialect : &text_dialect;
 }
 
 static size_t client_input(struct conn *conn, struct str in)
@@ -134,10 +124,14 @@ static size_t client_input(struct conn *conn, struct str in)
     struct client *client = container_of(conn, struct client, conn);
     size_t used = in.len < client->swallowed ? in.len : client->swallowed;
 
+    if (client->dialect == NULL) {
+        client->dialect = dialect_of(client, in);
+        client->owner.write_error = client->dialect->write_error;
+    }
     client->swallowed -= used;
     while (used < in.len && !client->is_leaving && !conn->dying && !has_too_much(client)) {
         struct str rest = str_skip(in, used);
-        size_t len = take_request(client, rest);
+        size_t len = client->dialect->take(client, rest);
 
         if (len == 0)
             break;
@@ -205,6 +199,7 @@ void client_accept(struct client_context *context, int fd)
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     client->context = context;
     client->number = context->next_number++;
+    client->is_known = pool->config->redis_auth == NULL;
     client->owner = (struct request_owner){.out = &client->conn.out,
                                            .records = context->records,
                                            .forward_errors = &pool->metrics.forward_error,

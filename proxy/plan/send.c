@@ -1,0 +1,28 @@
+#include <errno.h>
+
+#include "proxy/plan/plan.h"
+
+bool plan_send(const struct plan_input *input, struct request *leaf, struct str key)
+{
+    struct pool_server *server = pool_pick(input->pool, key);
+    struct upstream *upstream;
+    struct chain *out;
+    size_t before;
+
+    if (server == NULL) {
+        request_enqueue(leaf, input->owner);
+        leaf->ops->fail(leaf, strerror(ECONNREFUSED));
+        return true;
+    }
+    upstream = pool_upstream(input->pool, server, input->owner_number);
+    out = upstream_out(upstream);
+    before = out->len;
+    if (!leaf->ops->write(out, leaf, input)) {
+        request_free(leaf);
+        return false;
+    }
+    leaf->sent_len = out->len - before;
+    request_enqueue(leaf, input->owner);
+    upstream_expect(upstream, leaf);
+    return true;
+}
