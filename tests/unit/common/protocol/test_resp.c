@@ -158,9 +158,9 @@ START_TEST(a_line_without_end_is_refused)
     char *array;
 
     memset(text, 'x', sizeof(text));
-    ck_assert_int_eq(resp_parse_inline((struct str){text, sizeof(text) - 1}, &used, &array, &len,
-                                       &error),
-                     PARSE_MORE);
+    ck_assert_int_eq(
+        resp_parse_inline((struct str){text, sizeof(text) - 1}, &used, &array, &len, &error),
+        PARSE_MORE);
     ck_assert_int_eq(
         resp_parse_inline((struct str){text, sizeof(text)}, &used, &array, &len, &error),
         PARSE_BAD);
@@ -171,15 +171,9 @@ END_TEST
 /* --- replies --- */
 
 static const char *const replies[] = {
-    "+OK\r\n",
-    "-ERR no\r\n",
-    ":-12\r\n",
-    "$-1\r\n",
-    "$0\r\n\r\n",
-    "$5\r\na\r\nbc\r\n",
-    "*0\r\n",
-    "*-1\r\n",
-    "*3\r\n:1\r\n$1\r\nx\r\n*2\r\n+a\r\n*1\r\n$-1\r\n",
+    "+OK\r\n", "-ERR no\r\n", ":-12\r\n",
+    "$-1\r\n", "$0\r\n\r\n",  "$5\r\na\r\nbc\r\n",
+    "*0\r\n",  "*-1\r\n",     "*3\r\n:1\r\n$1\r\nx\r\n*2\r\n+a\r\n*1\r\n$-1\r\n",
 };
 
 START_TEST(a_reply_is_scanned_from_whatever_pieces_it_comes_in)
@@ -196,8 +190,8 @@ START_TEST(a_reply_is_scanned_from_whatever_pieces_it_comes_in)
 END_TEST
 
 static const char *const bad_replies[] = {
-    "$-2\r\n",        "*4294967296\r\n", "*-2\r\n",   "_\r\n",       "#t\r\n", "%1\r\n",
-    "(123\r\n",       "~1\r\n",          ">1\r\n",    "hello\r\n",   ":\r\n",  ":1x\r\n",
+    "$-2\r\n",        "*4294967296\r\n", "*-2\r\n",   "_\r\n",           "#t\r\n", "%1\r\n",
+    "(123\r\n",       "~1\r\n",          ">1\r\n",    "hello\r\n",       ":\r\n",  ":1x\r\n",
     "$3\r\nabcd\r\n", "+a\nb\r\n",       "+a\rb\r\n", "$2147483648\r\n",
 };
 
