@@ -14,7 +14,7 @@ static bool build_ring(struct pool *pool)
     for (uint32_t i = 0; i < pool->config->server_count; i++) {
         const struct server_config *config = &pool->config->servers[i];
 
-        if (!pool->servers[i].server.is_ejected)
+        if (!pool->servers[i]->server.is_ejected)
             pool->members[count++] = (struct ring_server){str_of(config->name), config->weight, i};
     }
     if (count != 0) {
@@ -32,7 +32,7 @@ static void note_retry(struct pool *pool)
     pool->ejected_count = 0;
     pool->retry_at_us = UINT64_MAX;
     for (size_t i = 0; i < pool->config->server_count; i++) {
-        const struct server *server = &pool->servers[i].server;
+        const struct server *server = &pool->servers[i]->server;
 
         if (!server->is_ejected)
             continue;
@@ -73,7 +73,7 @@ static void readmit(struct pool *pool)
     if (now_us < pool->retry_at_us)
         return;
     for (size_t i = 0; i < pool->config->server_count; i++) {
-        struct server *server = &pool->servers[i].server;
+        struct server *server = &pool->servers[i]->server;
 
         if (server->is_ejected && server->retry_at_us <= now_us)
             server->is_ejected = false;
@@ -83,14 +83,20 @@ static void readmit(struct pool *pool)
         log_limited(LOG_ERROR, "out of memory for a ring");
 }
 
-static bool open_server(struct pool *pool, size_t index,
+static bool open_server(struct pool *pool, uint32_t index,
                         const struct pool_surroundings *surroundings)
 {
     const struct pool_config *config = pool->config;
-    struct pool_server *place = &pool->servers[index];
+    uint32_t count = config->server_connections;
+    struct pool_server *place = calloc(1, sizeof(*place) + count * sizeof(place->upstreams[0]));
 
+    if (place == NULL)
+        return false;
+    pool->servers[index] = place;
     server_init(&place->server, &config->servers[index]);
     place->pool = pool;
+    place->index = index;
+    place->upstream_count = count;
     place->server.pool_config = config;
     place->server.backend = backend_of(config);
     place->server.on_failure = count_failure;
@@ -98,10 +104,7 @@ static bool open_server(struct pool *pool, size_t index,
     place->server.control = surroundings->control;
     place->server.connections = surroundings->connections;
     place->server.timeout_ms = config->timeout_ms;
-    place->upstreams = calloc(config->server_connections, sizeof(*place->upstreams));
-    if (place->upstreams == NULL)
-        return false;
-    for (uint32_t i = 0; i < config->server_connections; i++)
+    for (uint32_t i = 0; i < count; i++)
         upstream_init(&place->upstreams[i], &place->server);
     return true;
 }
@@ -114,7 +117,7 @@ bool pool_open(struct pool *pool, const struct pool_config *config,
     pool->members = calloc(config->server_count, sizeof(*pool->members));
     if (pool->servers == NULL || pool->members == NULL)
         return false;
-    for (size_t i = 0; i < config->server_count; i++) {
+    for (uint32_t i = 0; i < config->server_count; i++) {
         if (!open_server(pool, i, surroundings))
             return false;
     }
@@ -126,8 +129,8 @@ void pool_preconnect(struct pool *pool)
     if (!pool->config->preconnect)
         return;
     for (size_t i = 0; i < pool->config->server_count; i++) {
-        for (uint32_t k = 0; k < pool->config->server_connections; k++)
-            upstream_connect(&pool->servers[i].upstreams[k]);
+        for (uint32_t k = 0; k < pool->servers[i]->upstream_count; k++)
+            upstream_connect(&pool->servers[i]->upstreams[k]);
     }
 }
 
@@ -140,19 +143,19 @@ struct pool_server *pool_pick(struct pool *pool, struct str key)
     if (pool->ring == NULL)
         return NULL;
     if (config->server_count == 1)
-        return &pool->servers[0];
+        return pool->servers[0];
     key = config_hashed_part(config, key);
-    return &pool->servers[ring_pick(pool->ring, hash_key(config->hash, key))];
+    return pool->servers[ring_pick(pool->ring, hash_key(config->hash, key))];
 }
 
 void pool_close(struct pool *pool)
 {
     for (size_t i = 0; pool->servers != NULL && i < pool->config->server_count; i++) {
-        struct pool_server *place = &pool->servers[i];
+        struct pool_server *place = pool->servers[i];
 
-        for (uint32_t k = 0; place->upstreams != NULL && k < pool->config->server_connections; k++)
+        for (uint32_t k = 0; place != NULL && k < place->upstream_count; k++)
             upstream_close(&place->upstreams[k]);
-        free(place->upstreams);
+        free(place);
     }
     free(pool->servers);
     free(pool->members);

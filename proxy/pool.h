@@ -23,7 +23,9 @@ struct pool_metrics {
 struct pool_server {
     struct server server;
     struct pool *pool;
-    struct upstream *upstreams; /* config->server_connections of them */
+    uint32_t index; /* in pool->servers */
+    uint32_t upstream_count;
+    struct upstream upstreams[];
 };
 
 /* What nutcracker does not count, and its JSON therefore must not have. */
@@ -38,9 +40,9 @@ struct pool {
     const struct pool_config *config;
     struct pool_metrics metrics;
     struct pool_more_metrics more;
-    struct pool_server *servers; /* config->server_count of them */
-    struct ring *ring;           /* NULL: all servers are ejected */
-    struct ring_server *members; /* room for building rings */
+    struct pool_server **servers; /* config->server_count of them */
+    struct ring *ring;            /* NULL: all servers are ejected */
+    struct ring_server *members;  /* room for building rings */
     unsigned ejected_count;
     uint64_t retry_at_us; /* when the first ejected server may come back */
 };
@@ -63,10 +65,9 @@ struct pool_server *pool_pick(struct pool *pool, struct str key);
 
 /* The connection of the server that a client with this number always uses, so that what
  * he sends to the server stays in order. */
-static inline struct upstream *pool_upstream(const struct pool *pool,
-                                             const struct pool_server *server, uint64_t number)
+static inline struct upstream *pool_upstream(struct pool_server *server, uint64_t number)
 {
-    uint32_t count = pool->config->server_connections;
+    uint32_t count = server->upstream_count;
 
     return &server->upstreams[count == 1 ? 0 : number % count];
 }

@@ -28,7 +28,7 @@ static void put_pool(struct json *json, const struct pool *pool, bool with_more)
         put_numbers(json, pool_more_table, COUNT_OF(pool_more_table),
                     (const uint64_t *)&pool->more);
     for (size_t i = 0; i < pool->config->server_count; i++) {
-        const struct server *server = &pool->servers[i].server;
+        const struct server *server = &pool->servers[i]->server;
 
         json_open(json, str_of(server->config->name));
         put_numbers(json, server_table, COUNT_OF(server_table), (const uint64_t *)&server->metrics);
@@ -87,7 +87,7 @@ static void put_server_family(struct chain *out, const struct worker *worker, si
         const struct pool *pool = &worker->doors[i].pool;
 
         for (size_t j = 0; j < pool->config->server_count; j++) {
-            const struct server *server = &pool->servers[j].server;
+            const struct server *server = &pool->servers[j]->server;
             const uint64_t *block = (const uint64_t *)&server->metrics;
             struct prometheus_label labels[] = {{"pool", str_of(pool->config->name)},
                                                 {"server", str_of(server->config->name)},

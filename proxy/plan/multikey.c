@@ -125,7 +125,7 @@ static bool part_add(struct part *part, struct request *parent, uint32_t index)
 static void send_leaf(const struct plan_input *input, struct pool_server *server,
                       struct request *leaf)
 {
-    struct upstream *upstream = pool_upstream(input->pool, server, input->owner_number);
+    struct upstream *upstream = pool_upstream(server, input->owner_number);
     struct chain *out = upstream_out(upstream);
     size_t before = out->len;
 
@@ -146,7 +146,7 @@ static bool split(const struct plan_input *input, struct request *parent, struct
     for (uint32_t i = 0; i < multi->slot_count; i++) {
         struct pool_server *server = pool_pick(input->pool, multi->slots[i].key);
 
-        if (server != NULL && !part_add(&parts[server - input->pool->servers], parent, i))
+        if (server != NULL && !part_add(&parts[server->index], parent, i))
             return false;
     }
     return true;
@@ -196,7 +196,7 @@ bool multi_send(const struct plan_input *input, const struct mc_command *command
     multi->open_count = multi->leaf_count + 1;
     for (size_t i = 0; i < server_count; i++) {
         if (parts[i].leaf != NULL)
-            send_leaf(input, &input->pool->servers[i], parts[i].leaf);
+            send_leaf(input, input->pool->servers[i], parts[i].leaf);
     }
     free(parts);
     if (--multi->open_count == 0)

@@ -14,7 +14,7 @@ bool plan_send(const struct plan_input *input, struct request *leaf, struct str 
         leaf->ops->fail(leaf, strerror(ECONNREFUSED));
         return true;
     }
-    upstream = pool_upstream(input->pool, server, input->owner_number);
+    upstream = pool_upstream(server, input->owner_number);
     out = upstream_out(upstream);
     before = out->len;
     if (!leaf->ops->write(out, leaf, input)) {
