@@ -168,6 +168,9 @@ static const struct option pool_options[] = {
                 .help = "wait before an ejected server is tried again"),
     POOL_OPTION("server_failure_limit", COUNT, server_failure_limit, .initial = "2",
                 .max = INT32_MAX, .help = "failures in a row before a server is ejected"),
+    POOL_OPTION("resolve_interval", MILLISECONDS, resolve_interval_ms, .initial = "10000",
+                .help = "time from one look-up of a server's name to the next; 0: only when a "
+                        "connection failed"),
     POOL_OPTION("reuseport", BOOL, reuseport, .initial = "false",
                 .help = "let other processes listen on the same port"),
 };

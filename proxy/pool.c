@@ -83,6 +83,16 @@ static void readmit(struct pool *pool)
         log_limited(LOG_ERROR, "out of memory for a ring");
 }
 
+/* The server's name stands for other addresses, or for none. */
+static void follow_location(struct location *location)
+{
+    struct server *server = container_of(location, struct server, location);
+    struct pool_server *place = container_of(server, struct pool_server, server);
+
+    for (uint32_t i = 0; i < place->upstream_count; i++)
+        upstream_follow(&place->upstreams[i]);
+}
+
 static bool open_server(struct pool *pool, uint32_t index,
                         const struct pool_surroundings *surroundings)
 {
@@ -93,20 +103,21 @@ static bool open_server(struct pool *pool, uint32_t index,
     if (place == NULL)
         return false;
     pool->servers[index] = place;
-    server_init(&place->server, &config->servers[index]);
     place->pool = pool;
     place->index = index;
     place->upstream_count = count;
+    place->server.config = &config->servers[index];
     place->server.pool_config = config;
     place->server.backend = backend_of(config);
     place->server.on_failure = count_failure;
     place->server.loop = surroundings->loop;
-    place->server.control = surroundings->control;
     place->server.connections = surroundings->connections;
     place->server.timeout_ms = config->timeout_ms;
     for (uint32_t i = 0; i < count; i++)
         upstream_init(&place->upstreams[i], &place->server);
-    return true;
+    place->server.location.changed = follow_location;
+    return location_open(&place->server.location, place->server.config, config->resolve_interval_ms,
+                         surroundings->loop, surroundings->resolver);
 }
 
 bool pool_open(struct pool *pool, const struct pool_config *config,
@@ -155,6 +166,8 @@ void pool_close(struct pool *pool)
 
         for (uint32_t k = 0; place != NULL && k < place->upstream_count; k++)
             upstream_close(&place->upstreams[k]);
+        if (place != NULL)
+            location_close(&place->server.location);
         free(place);
     }
     free(pool->servers);

@@ -49,7 +49,8 @@ struct pool {
 
 /* Loops and counters that all pools share. */
 struct pool_surroundings {
-    struct loop *loop, *control;
+    struct loop *loop;
+    struct resolver *resolver;
     struct connection_metrics *connections;
 };
 

@@ -152,6 +152,7 @@ static int run_open(struct proxy *proxy, const struct proxy_options *options)
 int proxy_run(const struct proxy_options *options, const struct config *config)
 {
     struct proxy proxy = {.started_us = clock_read_us()};
+    struct resolver *resolver;
     int status = 1;
 
     if (!loop_open(&proxy.control)) {
@@ -165,9 +166,15 @@ int proxy_run(const struct proxy_options *options, const struct config *config)
         loop_close(&proxy.control);
         return 1;
     }
-    if (worker_open(&proxy.worker, config, &proxy.control))
+    resolver = resolver_create();
+    if (resolver == NULL)
+        log_error("out of memory");
+    if (resolver != NULL && worker_open(&proxy.worker, config, &proxy.control, resolver))
         status = run_open(&proxy, options);
-    worker_close(&proxy.worker);
+    if (resolver != NULL) {
+        worker_close(&proxy.worker);
+        resolver_close(resolver);
+    }
     signals_close(&proxy.signals);
     loop_close(&proxy.control);
     log_notice("stopped");

@@ -6,9 +6,9 @@
 #define PROXY_SERVER_H
 
 #include "common/metric/metric.h"
-#include "common/net/addr.h"
 #include "common/net/loop.h"
 #include "proxy/backend/backend.h"
+#include "proxy/location.h"
 
 /* X(name, kind, help), in nutcracker's order */
 #define SERVER_METRICS(X)                                                                          \
@@ -41,19 +41,14 @@ struct server {
     const struct backend *backend;
     struct server_metrics metrics;
     struct connection_metrics *connections;
-    struct loop *loop;    /* of the data thread */
-    struct loop *control; /* where names are looked up */
+    struct loop *loop; /* of the data thread */
+    struct location location;
     uint32_t timeout_ms;
-    bool has_addr; /* addr is fixed; else the name is looked up for each connection */
-    struct addr addr;
     unsigned failures; /* in a row */
     bool is_ejected;
     uint64_t retry_at_us;
     /* A connection failed. */
     void (*on_failure)(struct server *server);
 };
-
-/* Takes the address as far as it is known without looking up a name. */
-void server_init(struct server *server, const struct server_config *config);
 
 #endif

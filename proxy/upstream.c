@@ -14,48 +14,76 @@ struct upstream_link {
     struct conn conn;
     struct upstream *upstream; /* NULL: given up */
     struct server *server;
+    struct addr addr;
     struct reply reply; /* that is on its way */
     unsigned greetings; /* replies yet to come to what was said before all requests */
     bool is_connected;
-    bool is_ready; /* requests may go out */
+    bool is_ready;   /* requests may go out */
+    bool is_leaving; /* none may any more; it ends with its last reply */
 };
 
 /* --- failure --- */
 
+static void move_on(struct upstream *upstream);
+
+/* Whether the request that is forgotten next, the oldest, or a new one, is on the connection. */
+static bool is_out(const struct upstream *upstream, bool is_new)
+{
+    const struct upstream_link *link = upstream->link;
+
+    return link != NULL && link->is_ready &&
+           (!link->is_leaving || (!is_new && upstream->owed != 0));
+}
+
 static void forget(struct upstream *upstream, struct request *leaf)
 {
     struct server_metrics *metrics = &upstream->server->metrics;
-    bool is_out = upstream->link != NULL && upstream->link->is_ready;
+    bool was_out = is_out(upstream, false);
 
     list_remove(&leaf->pending_link);
     upstream->pending_count--;
     upstream->pending_len -= leaf->sent_len;
-    metric_sub(is_out ? &metrics->out_queue : &metrics->in_queue, 1);
-    metric_sub(is_out ? &metrics->out_queue_bytes : &metrics->in_queue_bytes, leaf->sent_len);
+    if (upstream->owed != 0)
+        upstream->owed--;
+    metric_sub(was_out ? &metrics->out_queue : &metrics->in_queue, 1);
+    metric_sub(was_out ? &metrics->out_queue_bytes : &metrics->in_queue_bytes, leaf->sent_len);
+}
+
+/* Has no more to do with the connection. */
+static void let_go(struct upstream *upstream)
+{
+    struct upstream_link *link = upstream->link;
+
+    upstream->link = NULL;
+    if (link == NULL)
+        return;
+    link->upstream = NULL;
+    conn_close(&link->conn);
 }
 
 /* Gives the connection up; all that waits on it fails. */
 static void upstream_fail(struct upstream *upstream, uint64_t *reason, const char *text)
 {
-    struct upstream_link *link = upstream->link;
+    bool is_leaving = upstream->link != NULL && upstream->link->is_leaving;
     struct list failed;
 
     log_limited(LOG_WARNING, "server '%s': %s", upstream->server->config->name, text);
     metric_add(reason, 1);
     list_init(&failed);
-    while (!list_is_empty(&upstream->pending)) {
+    while (!list_is_empty(&upstream->pending) && (!is_leaving || upstream->owed != 0)) {
         struct request *leaf = LIST_FIRST(&upstream->pending, struct request, pending_link);
 
         forget(upstream, leaf);
         list_append(&failed, &leaf->pending_link);
     }
-    chain_clear(&upstream->waiting);
-    upstream->link = NULL;
-    if (link != NULL) {
-        link->upstream = NULL;
-        conn_close(&link->conn);
+    let_go(upstream);
+    if (is_leaving) {
+        move_on(upstream);
+    } else {
+        chain_clear(&upstream->waiting);
+        location_doubt(&upstream->server->location);
+        upstream->server->on_failure(upstream->server);
     }
-    upstream->server->on_failure(upstream->server);
     while (!list_is_empty(&failed)) {
         struct request *leaf = LIST_FIRST(&failed, struct request, pending_link);
 
@@ -79,6 +107,8 @@ static void upstream_timed_out(struct loop_timer *timer)
     if (oldest == NULL)
         return;
     if (oldest->deadline_us <= now_us) {
+        if (upstream->link != NULL && !upstream->link->is_connected)
+            location_avoid(&upstream->server->location, &upstream->link->addr);
         upstream_fail(upstream, &upstream->server->metrics.server_timedout, strerror(ETIMEDOUT));
         return;
     }
@@ -100,6 +130,10 @@ static void end_leaf(struct upstream *upstream, struct request *leaf, int status
         metric_add(&metrics->response_bytes, bytes.len);
     }
     leaf->ops->end(leaf, status, bytes, block);
+    if (upstream->link != NULL && upstream->link->is_leaving && upstream->owed == 0) {
+        let_go(upstream);
+        move_on(upstream);
+    }
 }
 
 /* All that waited for the connection goes out. */
@@ -183,6 +217,8 @@ static size_t link_input(struct conn *conn, struct str in)
 
 /* --- connecting --- */
 
+static void make_link(struct upstream *upstream);
+
 static void link_connected(struct conn *conn)
 {
     struct upstream_link *link = container_of(conn, struct upstream_link, conn);
@@ -193,15 +229,30 @@ static void link_connected(struct conn *conn)
         link_ready(link);
 }
 
+/* The connection could not be made: there may be another address. */
+static bool try_next(struct upstream *upstream)
+{
+    location_avoid(&upstream->server->location, &upstream->link->addr);
+    if (upstream->tries_left == 0)
+        return false;
+    upstream->tries_left--;
+    let_go(upstream);
+    make_link(upstream);
+    return true;
+}
+
 static void link_closed(struct conn *conn)
 {
     struct upstream_link *link = container_of(conn, struct upstream_link, conn);
+    struct upstream *upstream = link->upstream;
     struct server_metrics *metrics = &link->server->metrics;
 
-    if (link->upstream != NULL && conn->end == CONN_END_ERROR)
-        upstream_fail(link->upstream, &metrics->server_err, strerror(conn->error));
-    else if (link->upstream != NULL)
-        upstream_fail(link->upstream, &metrics->server_eof, "unknown");
+    if (upstream != NULL && (link->is_connected || !try_next(upstream))) {
+        if (conn->end == CONN_END_ERROR)
+            upstream_fail(upstream, &metrics->server_err, strerror(conn->error));
+        else
+            upstream_fail(upstream, &metrics->server_eof, "unknown");
+    }
     if (link->is_connected)
         metric_sub(&metrics->server_connections, 1);
     metric_sub(&link->server->connections->curr_connections, 1);
@@ -211,9 +262,11 @@ static void link_closed(struct conn *conn)
 static const struct conn_ops link_ops = {
     .input = link_input, .connected = link_connected, .closed = link_closed};
 
-static void connect_to(struct upstream *upstream, const struct addr *addr)
+/* Connects to the address that is to be tried first. */
+static void make_link(struct upstream *upstream)
 {
     struct server *server = upstream->server;
+    const struct location *location = &server->location;
     struct upstream_link *link = calloc(1, sizeof(*link));
 
     if (link == NULL) {
@@ -222,53 +275,68 @@ static void connect_to(struct upstream *upstream, const struct addr *addr)
     }
     link->upstream = upstream;
     link->server = server;
+    link->addr = location->addrs[location->first];
     metric_add(&server->connections->total_connections, 1);
     metric_add(&server->connections->curr_connections, 1);
     upstream->link = link;
-    conn_connect(&link->conn, server->loop, addr, &link_ops);
+    conn_connect(&link->conn, server->loop, &link->addr, &link_ops);
     if (!server->backend->greet(&link->conn.out, server->pool_config, &link->greetings))
         conn_fail(&link->conn, ENOMEM);
     if (link->conn.out.len != 0)
         conn_flush_later(&link->conn);
 }
 
-/* In the data thread again. */
-static void lookup_ended(struct loop_post *post)
+static void fail_lost(struct loop_task *task)
 {
-    struct upstream *upstream = container_of(post, struct upstream, lookup);
+    struct upstream *upstream = container_of(task, struct upstream, lost);
 
-    upstream->looking_up = false;
-    if (upstream->found)
-        connect_to(upstream, &upstream->found_addr);
-    else
-        upstream_fail(upstream, &upstream->server->metrics.server_err, strerror(EHOSTDOWN));
-}
-
-/* In the control thread, which a slow name server may hold up. */
-static void look_up(struct loop_post *post)
-{
-    struct upstream *upstream = container_of(post, struct upstream, lookup);
-    const struct server_config *config = upstream->server->config;
-    const char *error;
-
-    upstream->found = addr_resolve(config->host, config->port, &upstream->found_addr, 1, &error);
-    post->run = lookup_ended;
-    loop_post(upstream->server->loop, post);
+    if (upstream->link != NULL || upstream->server->location.count != 0)
+        return;
+    upstream->is_wanted = false;
+    upstream_fail(upstream, &upstream->server->metrics.server_err, strerror(EHOSTDOWN));
 }
 
 void upstream_connect(struct upstream *upstream)
 {
-    struct server *server = upstream->server;
+    const struct location *location = &upstream->server->location;
 
-    if (upstream->link != NULL || upstream->looking_up)
+    if (upstream->link != NULL)
         return;
-    if (server->has_addr) {
-        connect_to(upstream, &server->addr);
-        return;
+    upstream->is_wanted = location->count == 0;
+    if (location->count != 0) {
+        upstream->tries_left = location->count - 1;
+        make_link(upstream);
+    } else if (location->lookup == NULL || location->failures != 0) {
+        /* Nobody waits for what could not be looked up before. */
+        loop_defer(upstream->server->loop, &upstream->lost);
     }
-    upstream->looking_up = true;
-    upstream->lookup.run = look_up;
-    loop_post(server->control, &upstream->lookup);
+}
+
+/* A connection is needed by those who have none. */
+static void move_on(struct upstream *upstream)
+{
+    if (upstream->pending_count != 0 || upstream->is_wanted)
+        upstream_connect(upstream);
+}
+
+/* A connection to an address that is the server's no more ends with the last of its replies;
+ * what comes meanwhile waits for the next. */
+void upstream_follow(struct upstream *upstream)
+{
+    struct upstream_link *link = upstream->link;
+
+    if (link == NULL) {
+        move_on(upstream);
+    } else if (!link->is_leaving && upstream->server->location.count != 0 &&
+               !location_has(&upstream->server->location, &link->addr)) {
+        if (link->is_ready && upstream->pending_count != 0) {
+            link->is_leaving = true;
+            upstream->owed = upstream->pending_count;
+            return;
+        }
+        let_go(upstream);
+        move_on(upstream);
+    }
 }
 
 /* --- requests --- */
@@ -277,31 +345,31 @@ void upstream_init(struct upstream *upstream, struct server *server)
 {
     *upstream = (struct upstream){.server = server};
     list_init(&upstream->pending);
-    list_init(&upstream->lookup.link);
+    list_init(&upstream->lost.link);
+    upstream->lost.run = fail_lost;
     loop_timer_init(server->loop, &upstream->timer, upstream_timed_out);
 }
 
 struct chain *upstream_out(struct upstream *upstream)
 {
     upstream_connect(upstream);
-    return upstream->link != NULL && upstream->link->is_ready ? &upstream->link->conn.out
-                                                              : &upstream->waiting;
+    return is_out(upstream, true) ? &upstream->link->conn.out : &upstream->waiting;
 }
 
 void upstream_expect(struct upstream *upstream, struct request *leaf)
 {
     struct server *server = upstream->server;
     struct server_metrics *metrics = &server->metrics;
-    bool is_out = upstream->link != NULL && upstream->link->is_ready;
+    bool goes_out = is_out(upstream, true);
 
     list_append(&upstream->pending, &leaf->pending_link);
     upstream->pending_count++;
     upstream->pending_len += leaf->sent_len;
     metric_add(&metrics->requests, 1);
     metric_add(&metrics->request_bytes, leaf->sent_len);
-    metric_add(is_out ? &metrics->out_queue : &metrics->in_queue, 1);
-    metric_add(is_out ? &metrics->out_queue_bytes : &metrics->in_queue_bytes, leaf->sent_len);
-    if (is_out)
+    metric_add(goes_out ? &metrics->out_queue : &metrics->in_queue, 1);
+    metric_add(goes_out ? &metrics->out_queue_bytes : &metrics->in_queue_bytes, leaf->sent_len);
+    if (goes_out)
         conn_flush_later(&upstream->link->conn);
     if (server->timeout_ms == 0)
         return;
@@ -325,6 +393,7 @@ void upstream_close(struct upstream *upstream)
         leaf->ops->fail(leaf, "shutting down");
     }
     chain_clear(&upstream->waiting);
+    loop_forget(&upstream->lost);
     upstream->link = NULL;
     if (link != NULL) {
         link->upstream = NULL;

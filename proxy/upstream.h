@@ -23,16 +23,19 @@ struct upstream {
     struct chain waiting; /* what is to be sent once the connection is ready */
     struct loop_timer timer;
     bool timer_is_set;
-    bool looking_up;
-    bool found; /* the look-up gave found_addr */
-    struct addr found_addr;
-    struct loop_post lookup;
+    bool is_wanted;      /* to connect once there is an address */
+    unsigned tries_left; /* addresses to try if the one under way fails */
+    unsigned owed;         /* replies due on a connection to an address that is none any more */
+    struct loop_task lost; /* fails what is pending: there is no address */
 };
 
 void upstream_init(struct upstream *upstream, struct server *server);
 
 /* Makes the connection unless it is there. */
 void upstream_connect(struct upstream *upstream);
+
+/* The server's addresses have changed, or it became clear that there are none. */
+void upstream_follow(struct upstream *upstream);
 
 /* The chain to write a request to; connects if need be. */
 struct chain *upstream_out(struct upstream *upstream);

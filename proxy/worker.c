@@ -38,7 +38,7 @@ static int listen_on(const struct pool_config *config)
 static bool door_open(struct door *door, struct worker *worker, const struct pool_config *config)
 {
     struct pool_surroundings surroundings = {
-        .loop = &worker->loop, .control = worker->control, .connections = &worker->connections};
+        .loop = &worker->loop, .resolver = worker->resolver, .connections = &worker->connections};
     int fd;
 
     door->worker = worker;
@@ -99,10 +99,13 @@ static void tidy(struct loop_timer *timer)
     loop_timer_set(timer, TIDY_US);
 }
 
-bool worker_open(struct worker *worker, const struct config *config, struct loop *control)
+bool worker_open(struct worker *worker, const struct config *config, struct loop *control,
+                 struct resolver *resolver)
 {
-    *worker = (struct worker){
-        .control = control, .records = {.size = sizeof(struct request), .ceiling = SPARE_RECORDS}};
+    *worker =
+        (struct worker){.control = control,
+                        .resolver = resolver,
+                        .records = {.size = sizeof(struct request), .ceiling = SPARE_RECORDS}};
     if (!loop_open(&worker->loop)) {
         log_error("event loop: %m");
         return false;

@@ -30,10 +30,12 @@ struct worker {
     struct loop_timer patience; /* while draining: looks whether all are gone */
     unsigned looks;
     struct loop *control; /* told to stop when the worker has drained */
+    struct resolver *resolver;
 };
 
 /* Makes pools and listeners; false with a message in the log. worker_close is due either way. */
-bool worker_open(struct worker *worker, const struct config *config, struct loop *control);
+bool worker_open(struct worker *worker, const struct config *config, struct loop *control,
+                 struct resolver *resolver);
 
 /* Starts the thread. */
 bool worker_start(struct worker *worker);

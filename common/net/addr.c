@@ -84,6 +84,12 @@ bool addr_is_loopback(const struct addr *addr)
     return addr->family == AF_UNIX || ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
+bool addr_equal(const struct addr *a, const struct addr *b)
+{
+    return a->family == b->family && a->len == b->len &&
+           memcmp(&a->sockaddr, &b->sockaddr, a->len) == 0;
+}
+
 static bool addr_of(int fd, struct addr *addr, int (*name)(int, struct sockaddr *, socklen_t *))
 {
     memset(addr, 0, sizeof(*addr));

@@ -36,6 +36,8 @@ bool addr_is_loopback(const struct addr *addr);
 /* Writes "1.2.3.4:port", "[::1]:port" or "unix:/path" and a terminator at `text`. */
 void addr_format(const struct addr *addr, char text[ADDR_TEXT_MAX]);
 
+bool addr_equal(const struct addr *a, const struct addr *b);
+
 /* The peer's, or our own, address of a connected socket. */
 bool addr_of_peer(int fd, struct addr *addr);
 bool addr_of_socket(int fd, struct addr *addr);

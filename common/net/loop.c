@@ -155,6 +155,13 @@ void loop_post(struct loop *loop, struct loop_post *post)
     wake(loop);
 }
 
+void loop_unpost(struct loop *loop, struct loop_post *post)
+{
+    pthread_mutex_lock(&loop->posts_lock);
+    list_remove(&post->link);
+    pthread_mutex_unlock(&loop->posts_lock);
+}
+
 static void timer_rang(evutil_socket_t fd, short what, void *arg)
 {
     struct loop_timer *timer = arg;

@@ -61,6 +61,9 @@ struct loop_post {
 };
 void loop_post(struct loop *loop, struct loop_post *post);
 
+/* Takes a message back that has not run yet, if it was posted; in the loop's thread alone. */
+void loop_unpost(struct loop *loop, struct loop_post *post);
+
 /* A timer; `ring` is called once, in the loop's thread, after it is due. */
 struct loop_timer {
     struct event event;

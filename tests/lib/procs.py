@@ -42,13 +42,13 @@ def wait_for(condition, patience_s=30):
 class Program:
     """A running program that listens on self.port, or unix_path; a context manager."""
 
-    def __init__(self, name, arguments, port, unix_path=None):
+    def __init__(self, name, arguments, port, unix_path=None, env=None):
         self.port = port
         self.unix_path = unix_path
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen([os.path.join(BUILD, name)] + arguments,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=self.errors)
+                                        stderr=self.errors, env=dict(os.environ, **(env or {})))
         self.wait_until_ready()
 
     def wait_until_ready(self, patience_s=30):
@@ -84,6 +84,8 @@ class Program:
         self.process.wait()
 
     def stop(self):
+        if self.errors.closed:
+            return
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
             status = self.process.wait(30)
@@ -110,7 +112,7 @@ class Node(Program):
 class Proxy(Program):
     """`text` is YAML with %d where the port to listen on belongs, unless that is unix_path."""
 
-    def __init__(self, text, *arguments, unix_path=None):
+    def __init__(self, text, *arguments, unix_path=None, env=None):
         port = free_port()
         self.stats_port = free_port()
         self.config = tempfile.NamedTemporaryFile('w', suffix='.yml')
@@ -118,7 +120,7 @@ class Proxy(Program):
         self.config.flush()
         super().__init__('cacheproxy', ['-c', self.config.name, '-a', '127.0.0.1', '-s',
                                         str(self.stats_port)] + list(arguments), port,
-                         unix_path)
+                         unix_path, env)
 
 
 def pool(nodes, *lines):

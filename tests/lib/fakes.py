@@ -1,0 +1,125 @@
+"""Servers that do as a test says, and are asked what was said to them."""
+import contextlib
+import socket
+import threading
+import time
+
+from procs import free_port
+
+PATIENCE_S = 30
+
+
+def wait_until(condition, what='it did not come to pass'):
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until, what() if callable(what) else what
+        time.sleep(0.002)
+
+
+class FakeNode:
+    """Answers every get with its name, every set with STORED, and version.
+
+    `answer(line)` may be given instead: the bytes to say to a line, None to say nothing, or
+    an exception to raise, which closes the connection."""
+
+    def __init__(self, name='fake', host='127.0.0.1', port=None, answer=None):
+        self.name = name.encode()
+        self.host = host
+        self.port = port or free_port()
+        self.answer = answer or self.ordinary
+        self.lines = []       # all that were said to it
+        self.connections = []  # that are open
+        self.accepted = 0
+        self.listener = None
+        self.start()
+
+    def start(self):
+        self.listener = socket.create_server((self.host, self.port))
+        threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
+
+    def stop(self):
+        """As if its process were killed."""
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.hang_up()
+
+    def hang_up(self):
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def accept(self, listener):
+        with contextlib.suppress(OSError):
+            while True:
+                peer, _ = listener.accept()
+                peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.accepted += 1
+                self.connections.append(peer)
+                threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+
+    def serve(self, peer):
+        with contextlib.suppress(OSError, ConnectionError, ValueError):
+            with peer, peer.makefile('rb') as lines:
+                for line in lines:
+                    if line.startswith(b'set '):
+                        lines.read(int(line.split()[4]) + 2)
+                    self.lines.append(line)
+                    said = self.answer(line)
+                    if said is not None:
+                        peer.sendall(said)
+        self.connections.remove(peer)
+
+    def ordinary(self, line):
+        if line.startswith(b'get '):
+            return b''.join(b'VALUE %s 0 %d\r\n%s\r\n' % (key, len(self.name), self.name)
+                            for key in line.split()[1:]) + b'END\r\n'
+        return b'VERSION fake\r\n' if line.startswith(b'version') else b'STORED\r\n'
+
+    def count(self, word):
+        """How many lines began with it."""
+        return sum(line.startswith(word) for line in list(self.lines))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Wire:
+    """A client, line by line."""
+
+    def __init__(self, program):
+        self.socket = program.connect()
+        self.socket.settimeout(PATIENCE_S)
+        self.file = self.socket.makefile('rb')
+
+    def ask(self, text):
+        """The first line of the reply."""
+        self.socket.sendall(text)
+        return self.file.readline()
+
+    def get(self, key):
+        """The value, None for a miss, or the line of an error as bytes."""
+        line = self.ask(b'get %s\r\n' % key)
+        if line == b'END\r\n':
+            return None
+        if not line.startswith(b'VALUE '):
+            return line
+        value = self.file.read(int(line.split()[3]) + 2)[:-2]
+        assert self.file.readline() == b'END\r\n'
+        return value.decode()
+
+    def set(self, key, value):
+        return self.ask(b'set %s 0 0 %d\r\n%s\r\n' % (key, len(value), value))
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
