@@ -2,6 +2,8 @@
 
 enum { SAFE_DIGITS = 19 }; /* of these no sum can overflow */
 
+static const uint64_t E8 = 100000000;
+
 bool number_parse_u64(struct str text, uint64_t *value)
 {
     uint64_t sum = 0;
@@ -18,6 +20,27 @@ bool number_parse_u64(struct str text, uint64_t *value)
         else if (__builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, digit, &sum))
             return false;
     }
+    *value = sum;
+    return true;
+}
+
+bool number_next_u64(struct str *rest, uint64_t *value)
+{
+    const char *p = rest->data, *end = p + rest->len, *first;
+    uint64_t sum = 0;
+
+    while (p < end && *p == ' ')
+        p++;
+    for (first = p; p < end; p++) {
+        unsigned digit = (unsigned)(unsigned char)*p - '0';
+
+        if (digit > 9)
+            break;
+        sum = sum * 10 + digit;
+    }
+    if (p == first || p - first > NUMBER_NEXT_DIGITS || (p < end && *p != ' '))
+        return false;
+    *rest = (struct str){p, (size_t)(end - p)};
     *value = sum;
     return true;
 }
@@ -50,28 +73,60 @@ static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                             "50515253545556575859606162636465666768697071727374"
                             "75767778798081828384858687888990919293949596979899";
 
-static size_t count_digits(uint64_t value)
+static char *put_pair(char *p, unsigned value)
 {
-    size_t count = 1;
+    memcpy(p, pairs + value * 2, 2);
+    return p + 2;
+}
 
-    for (; value >= 10000; value /= 10000)
-        count += 4;
-    return count + (value >= 10) + (value >= 100) + (value >= 1000);
+static char *put_four(char *p, unsigned value)
+{
+    return put_pair(put_pair(p, value / 100), value % 100);
+}
+
+static char *put_eight(char *p, unsigned value)
+{
+    return put_four(put_four(p, value / 10000), value % 10000);
+}
+
+/* No more digits than it has; it is below 10000. */
+static char *put_few(char *p, unsigned value)
+{
+    if (value >= 1000)
+        return put_four(p, value);
+    if (value >= 100) {
+        *p++ = (char)('0' + value / 100);
+        return put_pair(p, value % 100);
+    }
+    if (value >= 10)
+        return put_pair(p, value);
+    *p = (char)('0' + value);
+    return p + 1;
+}
+
+/* The same, below E8. */
+static char *put_some(char *p, unsigned value)
+{
+    if (value < 10000)
+        return put_few(p, value);
+    return put_four(put_few(p, value / 10000), value % 10000);
+}
+
+/* Of E8 and more: rare, and kept out of the way of what is not. */
+__attribute__((noinline)) static char *put_many(char *p, uint64_t value)
+{
+    uint64_t high = value / E8;
+
+    if (high < E8)
+        p = put_some(p, (unsigned)high);
+    else
+        p = put_eight(put_few(p, (unsigned)(high / E8)), (unsigned)(high % E8));
+    return put_eight(p, (unsigned)(value % E8));
 }
 
 size_t number_format(char *out, uint64_t value)
 {
-    size_t len = count_digits(value);
-    char *p = out + len;
+    char *end = value < E8 ? put_some(out, (unsigned)value) : put_many(out, value);
 
-    while (value >= 100) {
-        p -= 2;
-        memcpy(p, pairs + value % 100 * 2, 2);
-        value /= 100;
-    }
-    if (value >= 10)
-        memcpy(out, pairs + value * 2, 2);
-    else
-        *out = (char)('0' + value);
-    return len;
+    return (size_t)(end - out);
 }

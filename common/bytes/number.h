@@ -10,10 +10,19 @@
 
 #include "common/bytes/str.h"
 
-enum { NUMBER_TEXT_MAX = 20 }; /* digits of the largest uint64_t */
+enum {
+    NUMBER_TEXT_MAX = 20,   /* digits of the largest uint64_t */
+    NUMBER_NEXT_DIGITS = 18 /* what fits an int64_t, whatever they are */
+};
 
 bool number_parse_u64(struct str text, uint64_t *value);
 bool number_parse_u32(struct str text, uint32_t *value);
+
+/*
+ * Cuts the next word off the front of `rest`, as str_next_word does, if it is a number of at
+ * most NUMBER_NEXT_DIGITS; else false, and `rest` stays as it is: the quick way for most.
+ */
+bool number_next_u64(struct str *rest, uint64_t *value);
 
 /* With an optional leading minus. */
 bool number_parse_i64(struct str text, int64_t *value);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct str {
@@ -23,9 +24,25 @@ static inline struct str str_of(const char *text)
     return (struct str){text, strlen(text)};
 }
 
+/* Eight bytes a step: for as few as most words have, quicker than a call. */
 static inline bool str_equal(struct str a, struct str b)
 {
-    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+    uint64_t from_a, from_b;
+    size_t i = 0;
+
+    if (a.len != b.len)
+        return false;
+    for (; i + sizeof(from_a) <= a.len; i += sizeof(from_a)) {
+        memcpy(&from_a, a.data + i, sizeof(from_a));
+        memcpy(&from_b, b.data + i, sizeof(from_b));
+        if (from_a != from_b)
+            return false;
+    }
+    for (; i < a.len; i++) {
+        if (a.data[i] != b.data[i])
+            return false;
+    }
+    return true;
 }
 
 static inline bool str_starts(struct str s, struct str prefix)
@@ -46,14 +63,14 @@ size_t str_length_to_space(const char *p, size_t len);
  * Returns an empty one when none is left. */
 static inline struct str str_next_word(struct str *rest)
 {
-    struct str word = *rest;
+    const char *p = rest->data, *end = p + rest->len;
+    size_t len;
 
-    while (word.len != 0 && word.data[0] == ' ')
-        word = str_skip(word, 1);
-    *rest = word;
-    word.len = str_length_to_space(word.data, word.len);
-    *rest = str_skip(*rest, word.len);
-    return word;
+    while (p < end && *p == ' ')
+        p++;
+    len = str_length_to_space(p, (size_t)(end - p));
+    *rest = (struct str){p + len, (size_t)(end - p) - len};
+    return (struct str){p, len};
 }
 
 #endif

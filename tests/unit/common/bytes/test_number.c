@@ -1,3 +1,6 @@
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "common/bytes/number.h"
 #include "tests/unit/unit.h"
 
@@ -44,6 +47,49 @@ START_TEST(signed_numbers_reach_both_ends_and_no_further)
 }
 END_TEST
 
+static const struct {
+    const char *line;
+    bool is_fine;
+    uint64_t value;
+    const char *rest;
+} next_numbers[] = {
+    {"0", true, 0, ""},
+    {"  12 7", true, 12, " 7"},
+    {"999999999999999999", true, 999999999999999999, ""},
+    {"1000000000000000000", false, 0, "1000000000000000000"},
+    {" ", false, 0, " "},
+    {"", false, 0, ""},
+    {"1a", false, 0, "1a"},
+    {"+1", false, 0, "+1"},
+    {"-1", false, 0, "-1"},
+};
+
+START_TEST(the_next_word_is_cut_off_if_it_is_a_plain_number)
+{
+    struct str rest = str_of(next_numbers[_i].line);
+    uint64_t value = 42;
+
+    ck_assert_int_eq(number_next_u64(&rest, &value), next_numbers[_i].is_fine);
+    ck_assert_uint_eq(value, next_numbers[_i].is_fine ? next_numbers[_i].value : 42);
+    ck_assert_str_is(rest, next_numbers[_i].rest);
+}
+END_TEST
+
+START_TEST(numbers_of_all_lengths_are_written_as_printf_does)
+{
+    for (uint64_t power = 1;; power *= 10) {
+        for (uint64_t value = power - 1; value <= power + 1; value++) {
+            char text[NUMBER_TEXT_MAX], expected[NUMBER_TEXT_MAX + 1];
+
+            snprintf(expected, sizeof(expected), "%" PRIu64, value);
+            ck_assert_str_is(((struct str){text, number_format(text, value)}), expected);
+        }
+        if (power > UINT64_MAX / 10)
+            break;
+    }
+}
+END_TEST
+
 START_TEST(what_is_written_reads_back)
 {
     static const uint64_t values[] = {0,   9,    10,    99,         100,       101,
@@ -71,8 +117,55 @@ START_TEST(words_are_parted_by_spaces_alone)
 }
 END_TEST
 
+/* In memory that ends where they do, so that a look beyond is noticed. */
+static char *bytes_at_the_edge(size_t len)
+{
+    char *bytes = malloc(len + (len == 0));
+
+    memset(bytes, 'x', len);
+    return bytes;
+}
+
+START_TEST(the_first_space_is_found_wherever_it_is)
+{
+    for (size_t len = 0; len < 70; len++) {
+        char *bytes = bytes_at_the_edge(len);
+
+        ck_assert_uint_eq(str_length_to_space(bytes, len), len);
+        for (size_t i = len; i-- > 0;) {
+            bytes[i] = ' ';
+            ck_assert_uint_eq(str_length_to_space(bytes, len), i);
+        }
+        free(bytes);
+    }
+}
+END_TEST
+
+START_TEST(strs_differ_by_any_byte_of_theirs)
+{
+    for (size_t len = 0; len < 40; len++) {
+        char *a = bytes_at_the_edge(len), *b = bytes_at_the_edge(len);
+
+        ck_assert(str_equal((struct str){a, len}, (struct str){b, len}));
+        for (size_t i = 0; i < len; i++) {
+            b[i] = 'y';
+            ck_assert(!str_equal((struct str){a, len}, (struct str){b, len}));
+            b[i] = 'x';
+        }
+        ck_assert(len == 0 || !str_equal((struct str){a, len}, (struct str){b, len - 1}));
+        free(a);
+        free(b);
+    }
+}
+END_TEST
+
 UNIT_MAIN("bytes/number", tcase_add_loop_test(tests, only_digits_that_fit_are_a_number, 0,
                                               sizeof(numbers) / sizeof(numbers[0]));
           tcase_add_test(tests, signed_numbers_reach_both_ends_and_no_further);
           tcase_add_test(tests, what_is_written_reads_back);
-          tcase_add_test(tests, words_are_parted_by_spaces_alone);)
+          tcase_add_loop_test(tests, the_next_word_is_cut_off_if_it_is_a_plain_number, 0,
+                              sizeof(next_numbers) / sizeof(next_numbers[0]));
+          tcase_add_test(tests, numbers_of_all_lengths_are_written_as_printf_does);
+          tcase_add_test(tests, words_are_parted_by_spaces_alone);
+          tcase_add_test(tests, the_first_space_is_found_wherever_it_is);
+          tcase_add_test(tests, strs_differ_by_any_byte_of_theirs);)
