@@ -1,5 +1,7 @@
-#include <endian.h>
 #include <sys/mman.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "cachenode/locks.h"
 #include "cachenode/store/hash_table.h"
@@ -100,37 +102,29 @@ static void slot_set(const struct run *run, unsigned slot, uint8_t tag, item_id 
     __atomic_store_n(&run->ids[slot], id, __ATOMIC_RELAXED);
 }
 
-/*
- * The slots of a bucket that may have the tag, eight tags a step: bit 8 * slot + 7 of
- * *low, and of *high for those from the eighth on. (The classic test for a zero byte in a
- * word, A. Mycroft, 1987: it misses none.)
- */
-static void match_tag(const struct bucket *bucket, uint8_t tag, uint64_t *low, uint64_t *high)
+/* The slots of a bucket that have the tag, a bit each. Read atomically, for the prefetches. */
+static unsigned match_tag(const struct bucket *bucket, uint8_t tag)
 {
-    const uint64_t ones = 0x0101010101010101, highs = ones << 7;
-    const uint64_t *first = (const uint64_t *)(const void *)bucket->tags;
-    const uint32_t *rest = (const uint32_t *)(const void *)(bucket->tags + 8);
-    uint64_t a = le64toh(__atomic_load_n(first, __ATOMIC_RELAXED)) ^ ones * tag;
-    uint64_t b = le32toh(__atomic_load_n(rest, __ATOMIC_RELAXED)) ^ (ones >> 32) * tag;
+#ifdef __SSE2__
+    typedef long long __attribute__((may_alias)) word;
+    const word *words = (const word *)(const void *)bucket->tags;
+    __m128i tags = _mm_set_epi64x(__atomic_load_n(&words[1], __ATOMIC_RELAXED),
+                                  __atomic_load_n(&words[0], __ATOMIC_RELAXED));
+    unsigned found = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, _mm_set1_epi8((char)tag)));
 
-    *low = (a - ones) & ~a & highs;
-    *high = (b - ones) & ~b & (highs >> 32);
+    return found & ((1u << BUCKET_SLOTS) - 1);
+#else
+    unsigned found = 0;
+
+    for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++)
+        found |= (unsigned)(__atomic_load_n(&bucket->tags[slot], __ATOMIC_RELAXED) == tag) << slot;
+    return found;
+#endif
 }
 
-static struct item *match_key(const struct hash_table *table, const item_id *ids, uint64_t matches,
-                              struct str key)
-{
-    for (; matches != 0; matches &= matches - 1) {
-        struct item *item = slab_at(table->slab, ids[__builtin_ctzll(matches) / 8]);
-
-        if (str_equal(item_key(item), key))
-            return item;
-    }
-    return NULL;
-}
-
-static struct item *find_spare(const struct hash_table *table, uint32_t index, struct str key,
-                               uint8_t tag)
+/* For the few that their bucket has no slot for. */
+__attribute__((noinline)) static struct item *
+find_spare(const struct hash_table *table, uint32_t index, struct str key, uint8_t tag)
 {
     for (; index != 0; index = table->spares[index].overflow) {
         const struct spare *spare = &table->spares[index];
@@ -151,16 +145,14 @@ static struct item *find_spare(const struct hash_table *table, uint32_t index, s
 struct item *hash_table_find(const struct hash_table *table, struct str key, uint32_t hash)
 {
     const struct bucket *bucket = bucket_of(table, hash);
-    struct item *item;
-    uint64_t low, high;
 
-    match_tag(bucket, tag_of(hash), &low, &high);
-    item = match_key(table, bucket->ids, low, key);
-    if (item == NULL && high != 0)
-        item = match_key(table, bucket->ids + 8, high, key);
-    if (item == NULL && bucket->overflow != 0)
-        item = find_spare(table, bucket->overflow, key, tag_of(hash));
-    return item;
+    for (unsigned found = match_tag(bucket, tag_of(hash)); found != 0; found &= found - 1) {
+        struct item *item = slab_at(table->slab, bucket->ids[__builtin_ctz(found)]);
+
+        if (str_equal(item_key(item), key))
+            return item;
+    }
+    return bucket->overflow != 0 ? find_spare(table, bucket->overflow, key, tag_of(hash)) : NULL;
 }
 
 static uint32_t spare_take(struct hash_table *table)
@@ -372,12 +364,9 @@ void hash_table_prefetch_bucket(const struct hash_table *table, uint32_t hash)
 void hash_table_prefetch_item(const struct hash_table *table, uint32_t hash)
 {
     const struct bucket *bucket = bucket_of(table, hash);
-    uint64_t low, high;
-    unsigned slot;
+    unsigned found = match_tag(bucket, tag_of(hash));
 
-    match_tag(bucket, tag_of(hash), &low, &high);
-    if (low == 0 && high == 0)
-        return;
-    slot = low != 0 ? (unsigned)__builtin_ctzll(low) / 8 : 8 + (unsigned)__builtin_ctzll(high) / 8;
-    __builtin_prefetch(slab_at(table->slab, __atomic_load_n(&bucket->ids[slot], __ATOMIC_RELAXED)));
+    if (found != 0)
+        __builtin_prefetch(slab_at(
+            table->slab, __atomic_load_n(&bucket->ids[__builtin_ctz(found)], __ATOMIC_RELAXED)));
 }

@@ -367,7 +367,8 @@ size_t store_value_piece(const struct store_user *user, struct item *item, size_
     return left < piece_max - in_piece ? left : piece_max - in_piece;
 }
 
-void store_fill_value(const struct store_user *user, struct item *item, const char *value)
+__attribute__((noinline)) static void fill_pieces(const struct store_user *user, struct item *item,
+                                                  const char *value)
 {
     char *piece;
     size_t done = 0, len;
@@ -376,6 +377,14 @@ void store_fill_value(const struct store_user *user, struct item *item, const ch
         memcpy(piece, value + done, len);
         done += len;
     }
+}
+
+void store_fill_value(const struct store_user *user, struct item *item, const char *value)
+{
+    if (item->is_chunked)
+        fill_pieces(user, item, value);
+    else
+        memcpy(item_value(item), value, item->value_len);
 }
 
 /* --- finding --- */
@@ -416,20 +425,23 @@ void store_prefetch_item(const struct store *store, uint32_t hash)
     hash_table_prefetch_item(&store->table, hash);
 }
 
+__attribute__((noinline)) static void remove_over(struct store_user *user, struct item *item,
+                                                  uint32_t hash)
+{
+    metric_add(item_is_flushed(user->store, item) ? &user->metrics.get_flushed
+                                                  : &user->metrics.get_expired,
+               1);
+    item_unlink(user, item, hash);
+}
+
 /* With its stripe locked: the live item, or NULL after removing one that is over. */
 static struct item *find_live(struct store_user *user, struct str key, uint32_t hash)
 {
-    struct store *store = user->store;
-    struct item *item = hash_table_find(&store->table, key, hash);
-    bool is_flushed;
+    struct item *item = hash_table_find(&user->store->table, key, hash);
 
-    if (item == NULL)
-        return NULL;
-    is_flushed = item_is_flushed(store, item);
-    if (!is_flushed && !item_is_expired(store, item))
+    if (item == NULL || !item_is_over(user->store, item))
         return item;
-    metric_add(is_flushed ? &user->metrics.get_flushed : &user->metrics.get_expired, 1);
-    item_unlink(user, item, hash);
+    remove_over(user, item, hash);
     return NULL;
 }
 
