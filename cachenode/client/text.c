@@ -16,19 +16,18 @@ enum { BATCH = 32 };
 static size_t run_store(struct client *client, struct session *session,
                         const struct mc_request *request, uint32_t hash, struct str body)
 {
-    struct str head = {body.data - request->head_len, request->head_len};
-    bool is_whole = body.len >= request->body_len;
     struct item *item;
 
     if (!command_store_begin(session, request, hash, &item))
         return client_swallow(client, request->body_len, body.len);
-    if (is_whole) {
+    if (body.len >= request->body_len) {
         store_fill_value(session->user, item, body.data);
         body.len = request->body_len;
         command_store_end(session, request, hash, item, mc_body_ends_well(body));
         return request->body_len;
     }
-    if (!client_begin_arrival(client, head, hash, item)) {
+    if (!client_begin_arrival(
+            client, (struct str){body.data - request->head_len, request->head_len}, hash, item)) {
         store_release(session->user, item);
         session->wants_close = true;
     }
@@ -40,7 +39,6 @@ struct batch {
     struct mc_request requests[BATCH];
     uint32_t hashes[BATCH];
     enum parse parsed[BATCH];
-    const char *bodies[BATCH];
     size_t len; /* bytes of the input that the batch takes up */
 };
 
@@ -58,7 +56,6 @@ static void batch_parse(struct batch *batch, const struct store *store, struct s
         if (parsed == PARSE_MORE)
             return;
         batch->parsed[batch->count] = parsed;
-        batch->bodies[batch->count] = rest.data + request->head_len;
         if (parsed == PARSE_DONE && request->key_count != 0) {
             batch->hashes[batch->count] = command_hash(request);
             store_prefetch_bucket(store, batch->hashes[batch->count]);
@@ -168,9 +165,10 @@ static size_t batch_run(struct batch *batch, struct client *client, struct sessi
 
     for (unsigned i = 0; i < batch->count; i++) {
         const struct mc_request *request = &batch->requests[i];
-        struct str body = {batch->bodies[i], (size_t)(in.data + in.len - batch->bodies[i])};
+        struct str body;
 
-        used = (size_t)(batch->bodies[i] - in.data);
+        used += request->head_len;
+        body = str_skip(in, used);
         if (batch->parsed[i] == PARSE_BAD)
             used += run_bad(client, session, request, body);
         else if (request->command->traits & MC_STORES)

@@ -21,6 +21,15 @@ static struct slice *slice_at(const struct chain *chain, unsigned i)
     return &chain->slices[(chain->first + i) & (chain->capacity - 1)];
 }
 
+static struct str bytes_at(const struct chain *chain, unsigned i)
+{
+    struct str bytes = slice_at(chain, i)->bytes;
+
+    if (chain->room != NULL && i == chain->count - 1)
+        bytes.len = (size_t)(chain->room - bytes.data);
+    return bytes;
+}
+
 static void slices_free(struct chain *chain)
 {
     if (chain->capacity == SLICES_MIN)
@@ -73,8 +82,10 @@ static void become_empty(struct chain *chain)
 /* The last slice cannot grow any more; what is left of the block serves the next one. */
 static void room_close(struct chain *chain)
 {
-    if (chain->room != NULL)
-        chain->block_used = (size_t)(chain->room - chain->block->data);
+    if (chain->room != NULL) {
+        slice_at(chain, chain->count - 1)->bytes = bytes_at(chain, chain->count - 1);
+        chain->block_used = (unsigned)(chain->room - chain->block->data);
+    }
     chain->room = NULL;
     chain->room_len = 0;
 }
@@ -163,12 +174,13 @@ static void drop_front(struct chain *chain, size_t len)
     chain->len -= len;
     while (chain->count != 0) {
         struct slice *slice = slice_at(chain, 0);
+        struct str bytes = bytes_at(chain, 0);
 
-        if (slice->bytes.len > len) {
-            slice->bytes = str_skip(slice->bytes, len);
+        if (bytes.len > len) {
+            slice->bytes = str_skip(bytes, len);
             return;
         }
-        len -= slice->bytes.len;
+        len -= bytes.len;
         slice_release(slice);
         chain->first = (chain->first + 1) & (chain->capacity - 1);
         chain->count--;
@@ -188,10 +200,11 @@ bool chain_move(struct chain *from, struct chain *to)
     }
     while (from->count != 0) {
         struct slice *slice = slice_at(from, 0);
+        struct str bytes = bytes_at(from, 0);
 
-        if (!chain_append(to, slice->bytes, slice->keeper, slice->owner))
+        if (!chain_append(to, bytes, slice->keeper, slice->owner))
             return false;
-        drop_front(from, slice->bytes.len);
+        drop_front(from, bytes.len);
     }
     become_empty(from);
     return true;
@@ -200,7 +213,7 @@ bool chain_move(struct chain *from, struct chain *to)
 void chain_read(const struct chain *chain, char *out)
 {
     for (unsigned i = 0; i < chain->count; i++) {
-        struct str bytes = slice_at(chain, i)->bytes;
+        struct str bytes = bytes_at(chain, i);
 
         memcpy(out, bytes.data, bytes.len);
         out += bytes.len;
@@ -228,11 +241,11 @@ size_t chain_take(struct chain *chain, char *out, size_t len)
 void chain_truncate(struct chain *chain, size_t len)
 {
     ASSERT(len <= chain->len);
+    room_close(chain);
     while (chain->len > len) {
         struct slice *last = slice_at(chain, chain->count - 1);
         size_t over = chain->len - len;
 
-        room_close(chain);
         if (last->bytes.len > over) {
             last->bytes.len -= over;
             chain->len = len;
@@ -242,7 +255,6 @@ void chain_truncate(struct chain *chain, size_t len)
         slice_release(last);
         chain->count--;
     }
-    room_close(chain);
     if (chain->count == 0)
         become_empty(chain);
 }
@@ -255,7 +267,7 @@ static ssize_t write_some(const struct chain *chain, int fd)
     if (chain->count == 1)
         return send(fd, slice_at(chain, 0)->bytes.data, chain->len, MSG_NOSIGNAL);
     for (unsigned i = 0; i < chain->count && message.msg_iovlen < SLICES_PER_WRITE; i++) {
-        struct str bytes = slice_at(chain, i)->bytes;
+        struct str bytes = bytes_at(chain, i);
 
         if (bytes.len == 0)
             continue;

@@ -27,11 +27,12 @@ struct slice {
 struct chain {
     struct slice *slices; /* ring of `capacity` slots, a power of two; NULL while empty */
     unsigned capacity, first, count;
+    unsigned block_used; /* bytes of `block`, when there is no room */
     size_t len;          /* bytes in all slices */
-    char *room;          /* where the next copied byte goes: right behind the last slice's bytes */
-    size_t room_len;     /* 0 when the last slice cannot grow */
+    char *room;          /* where the next copied byte goes; the last slice ends there, whatever
+                            its length says. NULL: it cannot grow */
+    size_t room_len;     /* bytes that may be copied there */
     struct block *block; /* the newest block for copies, held until the chain is empty */
-    size_t block_used;
 };
 
 enum { CHAIN_COPY_MAX = 2048 }; /* longer bytes are worth a slice */
@@ -61,9 +62,6 @@ static inline char *chain_reserve(struct chain *chain, size_t len)
 
 static inline void chain_commit(struct chain *chain, size_t len)
 {
-    struct slice *last = &chain->slices[(chain->first + chain->count - 1) & (chain->capacity - 1)];
-
-    last->bytes.len += len;
     chain->room += len;
     chain->room_len -= len;
     chain->len += len;
