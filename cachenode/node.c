@@ -15,6 +15,7 @@
 #include "common/base/log.h"
 #include "common/net/listener.h"
 #include "common/process/daemon.h"
+#include "common/process/notify.h"
 #include "common/process/signals.h"
 
 enum { TEMPORARY_TTL_S = 61 };
@@ -184,6 +185,8 @@ static bool answer_sockets(struct node *node)
         } else {
             listener->node = node;
             listener_open(&listener->listener, &node->loop, socket->fd, node_accepted);
+            if (socket->is_inherited)
+                listener->listener.unix_path[0] = '\0';
             node->listener_count++;
         }
         socket->is_taken = true;
@@ -236,6 +239,7 @@ static struct store *make_store(const struct settings *settings, const char **er
                  .path = settings->memory_file},
         .item_size_max = (uint32_t)settings->item_size_max,
         .hash_power = settings->hash_power != 0 ? settings->hash_power : 16,
+        .hash_is_fixed = !settings->hash_grows,
         .evictions = settings->evictions,
         .use_cas = settings->use_cas,
         .tuning = {.crawls = settings->crawler,
@@ -314,6 +318,12 @@ static bool node_start(struct node *node)
     return true;
 }
 
+static void tell_manager(const char *state)
+{
+    if (!notify_manager(state))
+        log_warning("NOTIFY_SOCKET: %s: %s", state, strerror(errno));
+}
+
 int node_run(const struct settings *settings)
 {
     struct node *node = calloc(1, sizeof(*node));
@@ -343,7 +353,9 @@ int node_run(const struct settings *settings)
         if (!sockets_write_ports(&node->sockets))
             log_warning("MEMCACHED_PORT_FILENAME: %s", strerror(errno));
         log_info("listening");
+        tell_manager("READY=1");
         loop_run(&node->loop);
+        tell_manager("STOPPING=1");
         status = EXIT_SUCCESS;
     }
     node_stop(node);

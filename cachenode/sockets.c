@@ -1,4 +1,7 @@
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -7,6 +10,7 @@
 #include "cachenode/udp.h"
 #include "common/base/log.h"
 #include "common/net/listener.h"
+#include "common/process/notify.h"
 
 enum { ADDRESSES_PER_HOST = 16 };
 
@@ -111,11 +115,56 @@ static bool open_hosts(struct sockets *sockets, const struct settings *settings,
     return true;
 }
 
+static int option_of(int fd, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof(value);
+
+    return getsockopt(fd, SOL_SOCKET, name, &value, &len) == 0 ? value : -1;
+}
+
+/* What has been bound for us: listening streams, and UDP. */
+static bool inherit(struct sockets *sockets, const struct settings *settings, int fd)
+{
+    struct node_socket socket = {.fd = fd, .is_inherited = true};
+    struct addr addr;
+    const char *wrong = NULL;
+
+    socket.is_udp = option_of(fd, SO_TYPE) == SOCK_DGRAM;
+    if (!addr_of_socket(fd, &addr))
+        wrong = "it is no socket";
+    else if (socket.is_udp && addr.family == AF_UNIX)
+        wrong = "it is a unix socket for datagrams";
+    else if (socket.is_udp && (settings->sasl || settings->auth_path != NULL))
+        wrong = "nobody authenticates by UDP, it cannot be had with -S or -Y";
+    else if (!socket.is_udp &&
+             (option_of(fd, SO_TYPE) != SOCK_STREAM || option_of(fd, SO_ACCEPTCONN) != 1))
+        wrong = "it is not listening";
+    else if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0)
+        wrong = strerror(errno);
+    if (wrong != NULL) {
+        fprintf(stderr, "cachenode: descriptor %d of LISTEN_FDS: %s\n", fd, wrong);
+        return false;
+    }
+    if (socket.is_udp)
+        warn_of_strangers(&addr);
+    else if (addr.family != AF_UNIX)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    return add(sockets, socket);
+}
+
 bool sockets_open(struct sockets *sockets, const struct settings *settings)
 {
+    unsigned inherited = notify_take_fds();
     struct addr addr;
 
     *sockets = (struct sockets){.count = 0};
+    for (unsigned i = 0; i < inherited; i++) {
+        if (!inherit(sockets, settings, NOTIFY_FIRST_FD + (int)i))
+            return false;
+    }
+    if (inherited != 0)
+        return true;
     if (settings->unix_path == NULL)
         return open_hosts(sockets, settings, settings->tcp_port, open_stream) &&
                open_hosts(sockets, settings, settings->udp_port, open_udp);

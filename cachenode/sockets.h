@@ -1,5 +1,6 @@
 /*
- * The sockets that a node answers on: opened as -l, -p, -U and -s say.
+ * The sockets that a node answers on: those that a service manager hands us or, if there are
+ * none, opened as -l, -p, -U and -s say.
  */
 #ifndef CACHENODE_SOCKETS_H
 #define CACHENODE_SOCKETS_H
@@ -11,7 +12,8 @@
 struct node_socket {
     int fd;
     bool is_udp;
-    bool is_taken; /* somebody else closes it */
+    bool is_inherited; /* the file of a unix socket is not ours to remove */
+    bool is_taken;     /* somebody else closes it */
 };
 
 struct sockets {
