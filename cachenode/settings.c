@@ -7,6 +7,23 @@
 #include "common/option/argv.h"
 #include "common/option/option.h"
 
+/* The names that memcached has. The index is hashed the same way whichever is asked for. */
+static const char *const hash_algorithms[] = {"jenkins", "murmur3", "xxh3", NULL};
+
+static const char *hash_algorithm(size_t i)
+{
+    return hash_algorithms[i];
+}
+
+static const void *find_hash_algorithm(struct str name)
+{
+    for (size_t i = 0; hash_algorithms[i] != NULL; i++) {
+        if (str_equal(name, str_of(hash_algorithms[i])))
+            return hash_algorithms[i];
+    }
+    return NULL;
+}
+
 static const char *more_verbose(struct str value, void *field)
 {
     (void)value;
@@ -118,11 +135,38 @@ static const char *parse_sizes(struct str value, void *field)
     return sizes->count == 0 ? "has no sizes" : NULL;
 }
 
+/* 1.4's defaults, as far as there are such things here. */
+static const char *be_old(struct str value, void *all)
+{
+    struct settings *settings = all;
+
+    (void)value;
+    settings->maxconns_fast = false;
+    settings->slab_reassign = false;
+    settings->slab_automove = 0;
+    settings->slab_chunk_max_kb = 1024;
+    settings->lru_maintainer = false;
+    settings->crawler = false;
+    settings->hash_algorithm = hash_algorithms[0];
+    return NULL;
+}
+
 #define SETTING(letter_, name, kind, field, ...)                                                   \
     {                                                                                              \
         .key = (name), .type = OPTION_##kind, .offset = offsetof(struct settings, field),          \
         .letter = (letter_), __VA_ARGS__                                                           \
     }
+
+/* What would be unsafe, or mislead, if it were ignored. */
+#define REFUSED(letter_, name, why)                                                                \
+    {                                                                                              \
+        .key = (name), .type = OPTION_CUSTOM, .letter = (letter_), .flag = "", .refusal = (why)    \
+    }
+#define NO_TLS                                                                                     \
+    "a cachenode speaks no TLS, and clients must not be led to believe it; have TLS ended in "     \
+    "front of it"
+#define NO_FLASH "a cachenode keeps items in memory alone; it would hold less than you expect"
+#define NO_PROXY "the proxy is a program of its own, cacheproxy"
 
 static const struct option setting_table[] = {
     SETTING('p', "port", NUMBER, tcp_port, .min = -1, .max = 65535,
@@ -181,6 +225,9 @@ static const struct option setting_table[] = {
             .help = "refuse flush_all"),
     SETTING('X', "disable-dumping", BOOL, dump_enabled, .initial = "true", .flag = "false",
             .help = "refuse to dump keys"),
+    SETTING('N', "napi-ids", COUNT, napi_ids, .initial = "0",
+            .help = "accepted for memcached's sake; at most as many as threads"),
+    REFUSED('Z', "enable-ssl", NO_TLS),
     SETTING('W', "disable-watch", BOOL, watch_enabled, .initial = "true", .flag = "false",
             .help = "refuse watch, which a cachenode always does"),
 };
@@ -238,8 +285,60 @@ static const struct option extended_table[] = {
             .max = 1 << 20, .help = "accepted for memcached's sake"),
     SETTING(0, "worker_logbuf_size", COUNT, worker_logbuf_kb, .initial = "64", .min = 1,
             .max = 1 << 20, .help = "accepted for memcached's sake"),
-    SETTING(0, "modern", BOOL, is_modern, .flag = "true",
-            .help = "the default, which it always is"),
+    SETTING(0, "no_hashexpand", BOOL, hash_grows, .initial = "true", .flag = "false",
+            .help = "the index keeps its first number of buckets"),
+    SETTING(0, "no_chunked_items", COUNT, slab_chunk_max_kb, .flag = "0",
+            .help = "chunks are as large as there are, whatever slab_chunk_max says"),
+    SETTING(0, "hash_algorithm", CHOICE, hash_algorithm, .initial = "murmur3",
+            .find = find_hash_algorithm, .choice = hash_algorithm,
+            .help = "told by stats; the index is hashed as it is"),
+    SETTING(0, "no_modern", CUSTOM, tcp_port, .parse = be_old, .flag = "",
+            .help = "no segments, no crawler, no moving of memory, who is one too many waits"),
+    SETTING(0, "modern", BOOL, is_ignored, .flag = "true", .help = "the default"),
+    SETTING(0, "tail_repair_time", COUNT, tail_repair_s, .initial = "0",
+            .help = "accepted for memcached's sake: there is nothing to repair; 0, or at least 10"),
+    SETTING(0, "slab_automove_freeratio", FACTOR, ignored_factor, .initial = "0.01",
+            .help = "accepted for memcached's sake"),
+    SETTING(0, "read_buf_mem_limit", COUNT, read_buf_limit_mb, .initial = "0",
+            .help = "accepted for memcached's sake: who is idle has no buffer"),
+    SETTING(0, "resp_obj_mem_limit", COUNT, ignored_count, .initial = "0",
+            .help = "accepted for memcached's sake"),
+    SETTING(0, "inline_ascii_resp", BOOL, inline_ascii, .flag = "true",
+            .help = "accepted for memcached's sake"),
+    SETTING(0, "no_inline_ascii_resp", BOOL, inline_ascii, .flag = "false",
+            .help = "accepted for memcached's sake"),
+    SETTING(0, "sock_cookie_id", COUNT, ignored_count, .initial = "0",
+            .help = "accepted for memcached's sake"),
+    SETTING(0, "no_drop_privileges", BOOL, is_ignored, .flag = "true", .help = "the default"),
+    REFUSED(0, "drop_privileges",
+            "a cachenode filters no system calls; have it done by who starts it"),
+    REFUSED(0, "ssl_chain_cert", NO_TLS),
+    REFUSED(0, "ssl_key", NO_TLS),
+    REFUSED(0, "ssl_verify_mode", NO_TLS),
+    REFUSED(0, "ssl_keyformat", NO_TLS),
+    REFUSED(0, "ssl_ciphers", NO_TLS),
+    REFUSED(0, "ssl_ca_cert", NO_TLS),
+    REFUSED(0, "ssl_wbuf_size", NO_TLS),
+    REFUSED(0, "ssl_session_cache", NO_TLS),
+    REFUSED(0, "ssl_kernel_tls", NO_TLS),
+    REFUSED(0, "ssl_min_version", NO_TLS),
+    REFUSED(0, "ext_path", NO_FLASH),
+    REFUSED(0, "ext_page_size", NO_FLASH),
+    REFUSED(0, "ext_wbuf_size", NO_FLASH),
+    REFUSED(0, "ext_threads", NO_FLASH),
+    REFUSED(0, "ext_io_depth", NO_FLASH),
+    REFUSED(0, "ext_item_size", NO_FLASH),
+    REFUSED(0, "ext_item_age", NO_FLASH),
+    REFUSED(0, "ext_low_ttl", NO_FLASH),
+    REFUSED(0, "ext_recache_rate", NO_FLASH),
+    REFUSED(0, "ext_compact_under", NO_FLASH),
+    REFUSED(0, "ext_drop_under", NO_FLASH),
+    REFUSED(0, "ext_max_sleep", NO_FLASH),
+    REFUSED(0, "ext_max_frag", NO_FLASH),
+    REFUSED(0, "ext_drop_unread", NO_FLASH),
+    REFUSED(0, "proxy_config", NO_PROXY),
+    REFUSED(0, "proxy_arg", NO_PROXY),
+    REFUSED(0, "proxy_uring", NO_PROXY),
     SETTING(0, "idle_timeout", COUNT, idle_timeout_s, .initial = "0", .max = INT32_MAX,
             .help = "seconds before an idle connection is closed; 0: never"),
 };
@@ -268,6 +367,10 @@ static int check(const struct settings *s, const char **why)
         {strcmp(s->protocol, "auto") != 0 && strcmp(s->protocol, "ascii") != 0 &&
              strcmp(s->protocol, "binary") != 0,
          EX_USAGE, "Invalid value for binding protocol: -B takes auto, ascii or binary"},
+        {s->napi_ids > s->threads, EX_USAGE,
+         "-N: Number of napi_ids cannot be greater than number of threads"},
+        {s->tail_repair_s != 0 && s->tail_repair_s < 10, EX_BAD_VALUE,
+         "Cannot set tail_repair_time to less than 10 seconds"},
         {s->growth_factor <= 1, EX_BAD_VALUE, "Factor must be greater than 1 (-f)"},
         {s->item_size_max < ITEM_SIZE_MIN, EX_USAGE,
          "Item max size cannot be less than 1024 bytes (-I)"},
@@ -351,8 +454,10 @@ void settings_print_help(FILE *out)
     fputs("Usage: cachenode [options]\n\nOptions:\n", out);
     argv_print_help(out, SETTINGS);
     fputs("\n  -o, --extended=NAME[=VALUE],...\n", out);
-    for (size_t i = 0; i < OPTION_COUNT_OF(extended_table); i++)
-        fprintf(out, "        %-20s %s\n", extended_table[i].key, extended_table[i].help);
+    for (size_t i = 0; i < OPTION_COUNT_OF(extended_table); i++) {
+        if (extended_table[i].refusal == NULL)
+            fprintf(out, "        %-20s %s\n", extended_table[i].key, extended_table[i].help);
+    }
 }
 
 void settings_print_version(FILE *out)

@@ -57,6 +57,8 @@ struct settings {
     bool large_pages;  /* have all memory at the start, in huge pages */
     char *memory_file; /* have items in this file, for a warm restart; NULL: in memory of our own */
     uint32_t hash_power; /* log2 of buckets at the start */
+    bool hash_grows;
+    const void *hash_algorithm; /* its name; told by stats alone */
     uint32_t hot_lru_pct, warm_lru_pct;
     double hot_max_factor, warm_max_factor;
     bool lru_maintainer;     /* there are segments */
@@ -67,7 +69,12 @@ struct settings {
     bool track_sizes;                             /* stats sizes */
     uint32_t watcher_logbuf_kb, worker_logbuf_kb; /* told by stats alone */
     bool lock_memory;
-    bool watch_enabled, is_modern; /* of no effect: there is nothing to watch; we always are */
+    bool watch_enabled; /* of no effect: there is nothing to watch */
+    uint32_t tail_repair_s, read_buf_limit_mb, napi_ids; /* told by stats alone */
+    bool inline_ascii;                                   /* the same */
+    bool is_ignored;
+    uint32_t ignored_count;
+    double ignored_factor;
 
     bool daemonize;
     bool core_dumps;

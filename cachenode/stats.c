@@ -243,10 +243,10 @@ static void answer_settings(struct session *session)
     stat_yes(session, "lru_crawler", tuning.crawls);
     stat_number(session, "lru_crawler_sleep", tuning.crawl_sleep_us);
     stat_number(session, "lru_crawler_tocrawl", tuning.crawl_items_max);
-    stat_number(session, "tail_repair_time", 0);
+    stat_number(session, "tail_repair_time", s->tail_repair_s);
     stat_yes(session, "flush_enabled", s->flush_enabled);
     stat_yes(session, "dump_enabled", s->dump_enabled);
-    stat_text(session, "hash_algorithm", "murmur3");
+    stat_text(session, "hash_algorithm", "%s", (const char *)s->hash_algorithm);
     stat_yes(session, "lru_maintainer_thread", s->lru_maintainer);
     stat_yes(session, "lru_segmented", tuning.is_segmented);
     stat_number(session, "hot_lru_pct", tuning.hot_pct);
@@ -258,11 +258,11 @@ static void answer_settings(struct session *session)
     stat_number(session, "idle_timeout", s->idle_timeout_s);
     stat_number(session, "watcher_logbuf_size", (uint64_t)s->watcher_logbuf_kb << 10);
     stat_number(session, "worker_logbuf_size", (uint64_t)s->worker_logbuf_kb << 10);
-    stat_number(session, "read_buf_mem_limit", 0);
+    stat_number(session, "read_buf_mem_limit", (uint64_t)s->read_buf_limit_mb << 20);
     stat_yes(session, "track_sizes", s->track_sizes);
-    stat_yes(session, "inline_ascii_response", false);
+    stat_yes(session, "inline_ascii_response", s->inline_ascii);
     stat_yes(session, "drop_privileges", false);
-    stat_number(session, "num_napi_ids", 0);
+    stat_number(session, "num_napi_ids", s->napi_ids);
     stat_text(session, "memory_file", "%s", s->memory_file == NULL ? "(null)" : s->memory_file);
     stat_number(session, "client_flags_size", 4);
     session_reply(session, STR("END\r\n"));

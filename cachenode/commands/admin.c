@@ -93,6 +93,14 @@ void command_shutdown(struct session *session, const struct mc_request *request,
     }
 }
 
+/* As of a memcached that was started without TLS. */
+void command_refresh_certs(struct session *session, const struct mc_request *request, uint32_t hash)
+{
+    (void)request;
+    (void)hash;
+    session_reply(session, STR("Error TLS not enabled\r\n"));
+}
+
 void command_mn(struct session *session, const struct mc_request *request, uint32_t hash)
 {
     (void)request;

@@ -18,8 +18,8 @@ command_handler command_meta_get, command_meta_delete, command_meta_arithmetic,
     command_meta_debug; /* meta.c */
 command_handler command_flush_all, command_version, command_verbosity, command_stats, command_mn,
     command_quit;
-command_handler command_shutdown;                                   /* admin.c */
-command_handler command_lru_crawler; /* crawler.c */                /* admin.c */
+command_handler command_shutdown, command_refresh_certs;            /* admin.c */
+command_handler command_lru_crawler;                                /* crawler.c */
 command_handler command_cache_memlimit, command_slabs, command_lru; /* memory.c */
 
 /* Appends an item's value: copied if it is small or has too many holders, else held.

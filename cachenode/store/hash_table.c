@@ -30,15 +30,16 @@ static void *reserve(size_t len)
 }
 
 bool hash_table_init(struct hash_table *table, const struct slab *slab, unsigned power,
-                     uint64_t item_max)
+                     bool is_fixed, uint64_t item_max)
 {
     uint64_t count = ((uint64_t)1 << power) / 8;
 
     *table = (struct hash_table){.slab = slab, .spare_used = 1};
     table->bucket_count = count < BUCKETS_MIN ? BUCKETS_MIN : (uint32_t)count;
-    for (table->bucket_max = table->bucket_count; table->bucket_max < item_max / CROWDED;)
+    table->bucket_max = table->bucket_count;
+    while (!is_fixed && table->bucket_max < item_max / CROWDED)
         table->bucket_max *= 2;
-    table->spare_max = 2 * table->bucket_max;
+    table->spare_max = 2 * table->bucket_max + (is_fixed ? item_max / SPARE_SLOTS : 0);
     table->buckets = reserve(table->bucket_max * sizeof(struct bucket));
     table->spares = reserve(table->spare_max * sizeof(struct spare));
     lock_init(&table->spare_lock, LOCK_arena);

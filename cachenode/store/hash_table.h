@@ -42,9 +42,10 @@ struct hash_table {
     struct lock stripes[STRIPE_COUNT];
 };
 
-/* 2^power entries at first; the table may come to index `item_max` items. */
+/* 2^power entries at first; with `is_fixed` their number never grows. The table may come to
+ * index `item_max` items. */
 bool hash_table_init(struct hash_table *table, const struct slab *slab, unsigned power,
-                     uint64_t item_max);
+                     bool is_fixed, uint64_t item_max);
 void hash_table_free(struct hash_table *table);
 
 static inline struct lock *hash_table_stripe(struct hash_table *table, uint32_t hash)

@@ -31,7 +31,7 @@ struct store *store_create(const struct store_options *options, const char **err
     list_init(&store->users);
     lock_init(&store->lock, LOCK_store);
     if (!slab_init(&store->slab, &options->slab, error) ||
-        !hash_table_init(&store->table, &store->slab, options->hash_power,
+        !hash_table_init(&store->table, &store->slab, options->hash_power, options->hash_is_fixed,
                          (uint64_t)store->slab.page_reserve *
                              store->slab.classes[1].chunks_per_page)) {
         hash_table_free(&store->table);

@@ -51,6 +51,7 @@ struct store_options {
     struct slab_options slab; /* -m -n -f -L -e */
     uint32_t item_size_max;   /* -I */
     unsigned hash_power;      /* log2 of the first number of index entries */
+    bool hash_is_fixed;       /* it stays at that */
     bool evictions, use_cas;  /* not -M, not -C */
     struct store_tuning tuning;
 };

@@ -23,6 +23,8 @@ static bool set(struct parser *parser, const struct option *option, struct str v
 {
     char text[OPTION_ERROR_MAX];
 
+    if (option->refusal != NULL)
+        return fail(parser, ARGV_BAD, option, option->refusal);
     if (option_set(option, parser->settings, value, text))
         return true;
     return fail(parser, ARGV_BAD, option, text);
@@ -172,6 +174,8 @@ void argv_print_help(FILE *out, const struct option *table, size_t count)
         const struct option *option = &table[i];
         char name[64], letter[8] = "    ";
 
+        if (option->refusal != NULL)
+            continue;
         if (option->letter != '\0')
             snprintf(letter, sizeof(letter), "-%c, ", option->letter);
         if (option->flag != NULL)

@@ -42,7 +42,7 @@ struct argv_error {
 bool argv_parse(const struct argv_tables *tables, int argc, char **argv, void *settings,
                 struct argv_error *error);
 
-/* Prints a line of help for each option. */
+/* Prints a line of help for each option that may be given. */
 void argv_print_help(FILE *out, const struct option *table, size_t count);
 
 /* Prints a Markdown table of the options as they stand on the command line. */

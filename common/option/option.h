@@ -43,6 +43,7 @@ struct option {
     char letter;
     const char *flag;
     const char *argument; /* what the argument is called in the help */
+    const char *refusal;  /* why the command line may not have it; NULL: it may */
     bool reloadable;      /* a reload may change it */
     const char *help;
 };

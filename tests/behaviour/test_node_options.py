@@ -189,6 +189,61 @@ class Switches(unittest.TestCase):
                     'verbosity': '1'}
         self.assertEqual({name: settings[name] for name in expected}, expected)
 
+    def test_extended_settings_are_told(self):
+        given = {'hash_algorithm': 'jenkins', 'tail_repair_time': '10', 'hashpower': '13',
+                 'slab_automove': '2', 'slab_automove_ratio': '0.5', 'slab_automove_window': '5',
+                 'lru_crawler_sleep': '200', 'lru_crawler_tocrawl': '7', 'hot_lru_pct': '11',
+                 'warm_lru_pct': '22', 'hot_max_factor': '0.3', 'warm_max_factor': '1.5',
+                 'temporary_ttl': '30', 'idle_timeout': '60', 'slab_chunk_max': '256',
+                 'read_buf_mem_limit': '4', 'watcher_logbuf_size': '8', 'worker_logbuf_size': '9'}
+        told = dict(given, hashpower_init='13', slab_automove_ratio='0.50', hot_max_factor='0.30',
+                    warm_max_factor='1.50', temp_lru='yes', slab_chunk_max=str(256 << 10),
+                    read_buf_mem_limit=str(4 << 20), watcher_logbuf_size=str(8 << 10),
+                    worker_logbuf_size=str(9 << 10), track_sizes='yes', maxconns_fast='no',
+                    slab_reassign='no', lru_crawler='no', inline_ascii_response='yes',
+                    num_napi_ids='2')
+        del told['hashpower']
+        names = ['track_sizes', 'no_maxconns_fast', 'no_slab_reassign', 'no_lru_crawler',
+                 'inline_ascii_resp', 'no_hashexpand', 'resp_obj_mem_limit=1', 'sock_cookie_id=3',
+                 'slab_automove_freeratio=0.02', 'no_drop_privileges', 'modern']
+        with procs.Node('-N', '2', '-o', ','.join('%s=%s' % item for item in given.items()),
+                        '-o', ','.join(names)) as node, Talk(node.port) as talk:
+            settings = talk.stats('settings')
+        self.assertEqual({name: settings[name] for name in told}, dict(told, slab_automove='0'))
+
+    def test_no_modern_has_the_defaults_of_old(self):
+        old = {'maxconns_fast': 'no', 'slab_reassign': 'no', 'slab_automove': '0',
+               'slab_chunk_max': str(1 << 20), 'lru_crawler': 'no', 'lru_maintainer_thread': 'no',
+               'lru_segmented': 'no', 'hash_algorithm': 'jenkins'}
+        with procs.Node('-o', 'no_modern') as node, Talk(node.port) as talk:
+            settings = talk.stats('settings')
+            self.assertEqual(talk.ask('lru mode segmented\r\n'), 'ERROR\r\n')
+            self.assertEqual(talk.ask('slabs reassign 1 2\r\n'),
+                             'CLIENT_ERROR slab reassignment disabled\r\n')
+        self.assertEqual({name: settings[name] for name in old}, old)
+        with procs.Node('-o', 'no_modern,lru_crawler,hash_algorithm=xxh3') as node:
+            with Talk(node.port) as talk:
+                settings = talk.stats('settings')
+        self.assertEqual((settings['lru_crawler'], settings['hash_algorithm']), ('yes', 'xxh3'))
+
+    def test_the_index_stays_as_it_is_with_no_hashexpand(self):
+        many = ''.join('set k%d 0 0 1 noreply\r\nx\r\n' % i for i in range(120000))
+        grown = {}
+        for name in ('no_hashexpand', 'modern'):
+            with procs.Node('-o', 'hashpower=13,' + name) as node, Talk(node.port) as talk:
+                self.assertEqual(talk.ask(many + 'mn\r\n'), 'MN\r\n')
+
+                def is_settled():
+                    grown[name] = int(talk.stats()['hash_power_level'])
+                    return grown[name] > 13 or name == 'no_hashexpand'
+                wait_until(is_settled)
+                self.assertEqual(talk.ask('get k0 k119999\r\n', 5).count('VALUE'), 2)
+        self.assertEqual(grown['no_hashexpand'], 13)
+
+    def test_certificates_are_not_refreshed_without_any(self):
+        with procs.Node() as node, Talk(node.port) as talk:
+            self.assertEqual(talk.ask('refresh_certs\r\n'), 'Error TLS not enabled\r\n')
+
     def test_flush_all_is_refused_with_F(self):
         with procs.Node('-F') as node, Talk(node.port) as talk:
             self.assertEqual(talk.ask('flush_all\r\n'), 'CLIENT_ERROR flush_all not allowed\r\n')
@@ -268,9 +323,28 @@ class Refusals(unittest.TestCase):
                 (1, '-t', '-t', '0'), (1, '-f', '-f', '1'), (1, '-R', '-R', '0'),
                 (64, '-p', '-p', '70000'), (64, '-I', '-I', '1'), (64, '-I', '-m', '1'),
                 (1, 'nonsense', '-o', 'nonsense'), (1, 'hashpower', '-o', 'hashpower=40'),
+                (1, 'jenkins, murmur3, xxh3', '-o', 'hash_algorithm=md5'),
+                (1, 'tail_repair_time', '-o', 'tail_repair_time=9'), (64, '-N', '-N', '9'),
                 (64, 'hot_lru_pct', '-o', 'hot_lru_pct=60,warm_lru_pct=60')):
             with self.subTest(arguments=arguments):
                 self.assert_refused(status, word, *arguments)
+
+    def test_what_would_be_unsafe_or_misleading_to_ignore_is_refused_with_a_reason(self):
+        tls = 'chain_cert key verify_mode keyformat ciphers ca_cert wbuf_size session_cache ' \
+              'kernel_tls min_version'
+        flash = 'path page_size wbuf_size threads io_depth item_size item_age low_ttl ' \
+                'recache_rate compact_under drop_under max_sleep max_frag drop_unread'
+        names = {'speaks no TLS': ['ssl_' + name for name in tls.split()],
+                 'in memory alone': ['ext_' + name for name in flash.split()],
+                 'cacheproxy': ['proxy_config', 'proxy_arg', 'proxy_uring'],
+                 'no system calls': ['drop_privileges']}
+        for reason, options in names.items():
+            for option in options:
+                self.assert_refused(1, reason, '-o', option)
+                self.assert_refused(1, 'option -o ' + option, '-o', option + '=1')
+        for option in ('-Z', '--enable-ssl'):
+            self.assert_refused(1, 'speaks no TLS', option)
+            self.assert_refused(1, option, option)
 
     def test_help_and_version_end_well(self):
         self.assertIn('cachenode', run('-V').stdout)

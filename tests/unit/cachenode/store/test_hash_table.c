@@ -28,7 +28,7 @@ static uint32_t hash_of(struct str key)
     return hashes[number];
 }
 
-static void open_table(void)
+static void open_table_of(bool is_fixed)
 {
     const char *error;
 
@@ -38,9 +38,14 @@ static void open_table(void)
             .memory_bytes = 16 << 20, .min_size = 48, .factor = 1.25, .chunk_max = CHUNK_LIMIT},
         &error));
     magazine_init(&slab, 1, &magazine);
-    ck_assert(hash_table_init(&table, &slab, 12, 1 << 20));
+    ck_assert(hash_table_init(&table, &slab, 12, is_fixed, 1 << 20));
     for (unsigned i = 0; i < ITEMS; i++)
         items[i] = make_item(i);
+}
+
+static void open_table(void)
+{
+    open_table_of(false);
 }
 
 static void close_table(void)
@@ -141,8 +146,24 @@ START_TEST(a_bucket_that_is_split_loses_nothing)
 }
 END_TEST
 
+START_TEST(a_table_of_fixed_size_is_never_too_crowded)
+{
+    open_table_of(true);
+    for (uint32_t i = 0; i < ITEMS; i++)
+        hashes[i] = i % 2;
+    table.item_count = (uint64_t)table.bucket_count * 100;
+    ck_assert(!hash_table_is_crowded(&table));
+    hash_table_expect(&table, 1 << 20);
+    ck_assert_uint_eq(table.bucket_count, STRIPE_COUNT);
+    add_all();
+    check_all_found();
+    close_table();
+}
+END_TEST
+
 UNIT_MAIN("hash table", tcase_add_test(tests, what_was_added_is_found_until_it_is_removed);
           tcase_add_test(tests, keys_of_one_bucket_and_one_tag_are_told_apart);
           tcase_add_test(tests, any_tag_is_found_and_a_free_slot_never_is);
           tcase_add_test(tests, another_item_takes_the_place_of_one);
-          tcase_add_test(tests, a_bucket_that_is_split_loses_nothing);)
+          tcase_add_test(tests, a_bucket_that_is_split_loses_nothing);
+          tcase_add_test(tests, a_table_of_fixed_size_is_never_too_crowded);)
