@@ -95,12 +95,28 @@ static void visit_sockets(void *arg,
 
 /* --- accepting --- */
 
+static void note_pause(struct node *node)
+{
+    if (metric_get(&node->metrics.accepting_conns) == 0)
+        return;
+    metric_add(&node->metrics.listen_disabled_num, 1);
+    metric_set(&node->metrics.accepting_conns, 0);
+    node->full_since_us = clock_read_us();
+}
+
+static void note_resumption(struct node *node)
+{
+    if (metric_get(&node->metrics.accepting_conns) != 0)
+        return;
+    metric_set(&node->metrics.accepting_conns, 1);
+    metric_add(&node->metrics.time_in_listen_disabled_us, clock_read_us() - node->full_since_us);
+}
+
 static void resume_accepting(struct loop_post *post)
 {
     struct node *node = container_of(post, struct node, room);
 
-    metric_set(&node->metrics.accepting_conns, 1);
-    metric_add(&node->metrics.time_in_listen_disabled_us, clock_read_us() - node->full_since_us);
+    note_resumption(node);
     for (unsigned i = 0; i < node->listener_count; i++)
         listener_resume(&node->listeners[i].listener);
 }
@@ -113,15 +129,22 @@ static bool is_full(struct node *node)
 /* With maxconns_fast off, who is one too many waits in the backlog. */
 static void pause_accepting(struct node *node)
 {
-    metric_add(&node->metrics.listen_disabled_num, 1);
-    metric_set(&node->metrics.accepting_conns, 0);
-    node->full_since_us = clock_read_us();
+    note_pause(node);
     for (unsigned i = 0; i < node->listener_count; i++)
         listener_pause(&node->listeners[i].listener);
     __atomic_store_n(&node->is_paused, true, __ATOMIC_SEQ_CST);
     /* Somebody may have gone before that could be seen. */
     if (!is_full(node) && __atomic_exchange_n(&node->is_paused, false, __ATOMIC_SEQ_CST))
         resume_accepting(&node->room);
+}
+
+/* There are no descriptors: until one of ours goes, or the system has another. */
+static void node_starved(struct listener *listener)
+{
+    struct node *node = container_of(listener, struct node_listener, listener)->node;
+
+    note_pause(node);
+    __atomic_store_n(&node->is_paused, true, __ATOMIC_SEQ_CST);
 }
 
 /* In a worker's thread. */
@@ -150,6 +173,7 @@ static void node_accepted(struct listener *listener, int fd)
 {
     struct node *node = container_of(listener, struct node_listener, listener)->node;
 
+    note_resumption(node);
     if (is_full(node)) {
         turn_away(node, fd);
         return;
@@ -185,6 +209,7 @@ static bool answer_sockets(struct node *node)
         } else {
             listener->node = node;
             listener_open(&listener->listener, &node->loop, socket->fd, node_accepted);
+            listener->listener.starved = node_starved;
             if (socket->is_inherited)
                 listener->listener.unix_path[0] = '\0';
             node->listener_count++;

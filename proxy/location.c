@@ -61,8 +61,8 @@ static bool take_addrs(struct location *location, const struct addr *addrs, unsi
 
 static uint32_t next_delay_ms(const struct location *location)
 {
-    uint32_t delay_ms = location->interval_ms < INTERVAL_MIN_MS ? INTERVAL_MIN_MS
-                                                                : location->interval_ms;
+    uint32_t delay_ms =
+        location->interval_ms < INTERVAL_MIN_MS ? INTERVAL_MIN_MS : location->interval_ms;
 
     if (location->failures != 0) {
         unsigned doublings = location->failures < 6 ? location->failures - 1 : 5;
@@ -93,8 +93,8 @@ static void looked_up(struct lookup *lookup, void *context)
                         location->config->host, lookup->error,
                         was_known ? "its last addresses stand" : "it is tried again until it can");
     } else {
-        is_new = !is_same(location, lookup) &&
-                 take_addrs(location, lookup->addrs, lookup->addr_count);
+        is_new =
+            !is_same(location, lookup) && take_addrs(location, lookup->addrs, lookup->addr_count);
         if (location->failures != 0 || (was_known && is_new))
             log_addrs(location);
         location->failures = 0;
@@ -132,12 +132,13 @@ bool location_open(struct location *location, const struct server_config *config
     const char *error;
     struct addr addr;
 
-    *location = (struct location){.config = config,
-                                  .loop = loop,
-                                  .resolver = resolver,
-                                  .interval_ms = interval_ms,
-                                  .is_named = config->unix_path == NULL && !is_numeric(config->host),
-                                  .changed = location->changed};
+    *location =
+        (struct location){.config = config,
+                          .loop = loop,
+                          .resolver = resolver,
+                          .interval_ms = interval_ms,
+                          .is_named = config->unix_path == NULL && !is_numeric(config->host),
+                          .changed = location->changed};
     loop_timer_init(loop, &location->timer, timer_rang);
     if (location->is_named) {
         ask(location);

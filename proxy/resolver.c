@@ -43,8 +43,8 @@ static void run(struct lookup *lookup)
 
     lookup->state = LOOKUP_RUNNING;
     pthread_mutex_unlock(&resolver->lock);
-    lookup->addr_count = addr_resolve(lookup->host, lookup->port, lookup->addrs, LOOKUP_ADDRS_MAX,
-                                      &lookup->error);
+    lookup->addr_count =
+        addr_resolve(lookup->host, lookup->port, lookup->addrs, LOOKUP_ADDRS_MAX, &lookup->error);
     pthread_mutex_lock(&resolver->lock);
     if (lookup->state == LOOKUP_CANCELLED) {
         free(lookup);
@@ -111,8 +111,8 @@ void resolver_close(struct resolver *resolver)
 }
 
 struct lookup *resolver_ask(struct resolver *resolver, const char *host, uint16_t port,
-                            struct loop *loop,
-                            void (*done)(struct lookup *lookup, void *context), void *context)
+                            struct loop *loop, void (*done)(struct lookup *lookup, void *context),
+                            void *context)
 {
     size_t host_size = strlen(host) + 1;
     struct lookup *lookup = calloc(1, sizeof(*lookup) + host_size);

@@ -38,8 +38,8 @@ void resolver_close(struct resolver *resolver);
 
 /* Asks for the addresses of `host`. NULL when memory ran out or no thread can be had. */
 struct lookup *resolver_ask(struct resolver *resolver, const char *host, uint16_t port,
-                            struct loop *loop,
-                            void (*done)(struct lookup *lookup, void *context), void *context);
+                            struct loop *loop, void (*done)(struct lookup *lookup, void *context),
+                            void *context);
 
 /* Takes the question back, in the loop's thread: `done` is not called any more. */
 void lookup_cancel(struct lookup *lookup);

@@ -23,8 +23,8 @@ struct upstream {
     struct chain waiting; /* what is to be sent once the connection is ready */
     struct loop_timer timer;
     bool timer_is_set;
-    bool is_wanted;      /* to connect once there is an address */
-    unsigned tries_left; /* addresses to try if the one under way fails */
+    bool is_wanted;        /* to connect once there is an address */
+    unsigned tries_left;   /* addresses to try if the one under way fails */
     unsigned owed;         /* replies due on a connection to an address that is none any more */
     struct loop_task lost; /* fails what is pending: there is no address */
 };

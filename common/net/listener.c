@@ -96,6 +96,9 @@ static void listener_event(evutil_socket_t listening, short what, void *arg)
             log_limited(LOG_WARNING, "accept: %m; trying again in %d ms", RETRY_US / 1000);
             listener_pause(listener);
             loop_timer_set(&listener->retry, RETRY_US);
+            if (listener->starved != NULL)
+                listener->starved(listener);
+            return;
         }
         /* A connection that was gone again before its turn is no reason to stop. */
         if (errno != ECONNABORTED && errno != EINTR && errno != EPROTO)

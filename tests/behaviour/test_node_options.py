@@ -1,4 +1,5 @@
 """Every option of a node's command line has its effect."""
+import contextlib
 import os
 import resource
 import signal
@@ -6,6 +7,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -77,6 +79,17 @@ def listens(port):
         return probe.connect_ex(('127.0.0.1', port)) == 0
 
 
+def cpu_seconds_during(pid, seconds):
+    """What a process uses up of a processor while nothing is asked of it."""
+    def spent():
+        with open('/proc/%d/stat' % pid) as file:
+            words = file.read().rsplit(')', 1)[1].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf('SC_CLK_TCK')
+    before = spent()
+    time.sleep(seconds)
+    return spent() - before
+
+
 def run(*arguments):
     """Runs a node that is expected to end by itself."""
     user = ['-u', 'root'] if os.getuid() == 0 else []
@@ -106,6 +119,71 @@ class Connections(unittest.TestCase):
                 self.assertGreater(int(stats['time_in_listen_disabled_us']), 0)
                 self.assertNotIn('rejected_connections', stats)
                 wait_until(lambda: first.stats()['accepting_conns'] == '1')
+
+    def test_out_of_descriptors_it_serves_whom_it_has_and_comes_back_by_itself(self):
+        with procs.Node('-t', '1') as node, contextlib.ExitStack() as stack:
+            pid = node.process.pid
+            first = stack.enter_context(Talk(node.port))
+            wait_until(lambda: first.stats()['curr_connections'] == '1')
+            limit = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            used = {int(name) for name in os.listdir('/proc/%d/fd' % pid)}
+            most = max(used) + 4
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, limit[1]))
+            talks = [stack.enter_context(Talk(node.port)) for _ in range(10)]
+            for talk in talks:
+                talk.socket.sendall(b'mn\r\n')
+            wait_until(lambda: first.stats()['accepting_conns'] == '0')
+            stats = first.stats()
+            self.assertEqual(stats['listen_disabled_num'], '1')
+            self.assertEqual(int(stats['curr_connections']), 1 + most - len(used))
+            self.assertIn('Too many open files', node.said())
+            self.assertLess(cpu_seconds_during(pid, 1), 0.3)
+            # Who goes makes room for who waits.
+            for talk in talks[:5]:
+                self.assertEqual(talk.file.readline(), b'MN\r\n')
+                talk.close()
+            self.assertEqual(talks[5].file.readline(), b'MN\r\n')
+            # And so does the system, without anybody's going.
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
+            for talk in talks[6:]:
+                self.assertEqual(talk.file.readline(), b'MN\r\n')
+            stats = first.stats()
+            self.assertEqual((stats['accepting_conns'], stats['curr_connections']), ('1', '6'))
+            self.assertGreater(int(stats['time_in_listen_disabled_us']), 1000000)
+
+    def test_who_pipelines_lets_others_have_their_turn(self):
+        noop = b'\x80\x0a' + bytes(22)
+        for request in (b'mn\r\n', noop):
+            self.assertGreater(self.yields_under(request, most='1'), 0)
+            self.assertGreater(self.yields_under(request, most='20'), 0)
+            self.assertEqual(self.yields_under(request, most='1000000'), 0)
+
+    def yields_under(self, request, most):
+        """One client sends without a pause; how often he yielded when another had 200 answers."""
+        is_over = threading.Event()
+
+        def send(greedy):
+            while not is_over.is_set():
+                greedy.sendall(request * 30000)
+            greedy.shutdown(socket.SHUT_WR)
+
+        def receive(greedy):
+            while greedy.recv(1 << 20):
+                pass
+        with procs.Node('-t', '1', '-R', most) as node, Talk(node.port) as other:
+            with node.connect() as greedy:
+                threads = [threading.Thread(target=each, args=(greedy,))
+                           for each in (send, receive)]
+                for thread in threads:
+                    thread.start()
+                try:
+                    for _ in range(200):
+                        self.assertEqual(other.ask('mn\r\n'), 'MN\r\n')
+                finally:
+                    is_over.set()
+                    for thread in threads:
+                        thread.join()
+            return int(other.stats()['conn_yields'])
 
     def test_who_says_nothing_for_too_long_is_closed(self):
         with procs.Node('-o', 'idle_timeout=1') as node:
