@@ -337,17 +337,18 @@ static void conn_die(struct conn *conn)
 
 void conn_end(struct conn *conn)
 {
+    int fd = conn->end == CONN_END_RELEASED ? -1 : conn->fd;
+
     list_remove(&conn->dying_link);
     list_remove(&conn->flush_link);
     loop_forget(&conn->again);
     if (conn->armed != 0)
         event_del(&conn->event);
-    if (conn->fd >= 0)
-        close(conn->fd);
-    conn->fd = -1;
     chain_clear(&conn->out);
     kept_drop(conn);
     conn->ops->closed(conn);
+    if (fd >= 0)
+        close(fd);
 }
 
 void conn_close(struct conn *conn)
@@ -360,6 +361,14 @@ void conn_close_flushed(struct conn *conn)
     conn->closing = true;
     arm(conn);
     conn_flush_later(conn);
+}
+
+void conn_release(struct conn *conn)
+{
+    if (conn->dying)
+        return;
+    conn->end = CONN_END_RELEASED;
+    conn_die(conn);
 }
 
 void conn_fail(struct conn *conn, int error)

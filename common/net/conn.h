@@ -24,9 +24,10 @@
 struct conn;
 
 enum conn_end {
-    CONN_END_LOCAL, /* conn_close */
-    CONN_END_EOF,   /* the peer closed */
-    CONN_END_ERROR  /* conn.error, an errno, says why */
+    CONN_END_LOCAL,   /* conn_close */
+    CONN_END_EOF,     /* the peer closed */
+    CONN_END_ERROR,   /* conn.error, an errno, says why */
+    CONN_END_RELEASED /* conn_release */
 };
 
 struct conn_ops {
@@ -48,7 +49,8 @@ struct conn_ops {
      * Otherwise the owner answers what is under way, then calls conn_close_flushed.
      */
     void (*eof)(struct conn *conn);
-    /* The connection is gone, its socket closed; the owner frees what embeds it. */
+    /* The connection is gone, its socket closed when this returns, or, if it was released, the
+     * owner's now; he frees what embeds the conn. */
     void (*closed)(struct conn *conn);
 };
 
@@ -117,6 +119,10 @@ void conn_close(struct conn *conn);
 
 /* Closes once all of `out` is written; nothing more is read. */
 void conn_close_flushed(struct conn *conn);
+
+/* At the end of this turn `closed` is called, with the socket `fd` still open and from then on
+ * the owner's. What is in `out`, and input not used, is dropped. */
+void conn_release(struct conn *conn);
 
 /* Closes as broken: `error` is an errno. */
 void conn_fail(struct conn *conn, int error);

@@ -291,6 +291,25 @@ START_TEST(a_refused_connect_tells_why)
 }
 END_TEST
 
+START_TEST(a_released_connection_leaves_its_socket_open_and_unread)
+{
+    char got[8];
+    int fd;
+
+    start();
+    fd = owner.conn.fd;
+    conn_release(&owner.conn);
+    conn_fail(&owner.conn, EPIPE); /* too late */
+    loop_run(&loop);
+    ck_assert(owner.is_closed);
+    ck_assert_int_eq(owner.conn.end, CONN_END_RELEASED);
+    ck_assert_int_eq(send(peer, "more", 4, 0), 4);
+    ck_assert_int_eq(recv(fd, got, sizeof(got), 0), 4);
+    close(fd);
+    finish();
+}
+END_TEST
+
 static void post_ran(struct loop_post *post)
 {
     (void)post;
@@ -327,4 +346,5 @@ UNIT_MAIN("net/conn", tcase_add_test(tests, what_is_not_used_is_shown_again_with
           tcase_add_test(tests, closing_after_the_flush_delivers_everything_first);
           tcase_add_test(tests, a_peer_that_leaves_ends_the_connection);
           tcase_add_test(tests, a_refused_connect_tells_why);
+          tcase_add_test(tests, a_released_connection_leaves_its_socket_open_and_unread);
           tcase_add_test(tests, a_post_from_another_thread_runs_in_the_loop);)
