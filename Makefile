@@ -43,7 +43,7 @@ objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
 COMMON := $(call sources,$(addprefix common/,base bytes hash option metric protocol net process))
 PROXY := $(call sources,proxy proxy/distribution proxy/backend proxy/plan proxy/client)
-NODE := $(call sources,cachenode cachenode/client cachenode/store cachenode/upkeep cachenode/commands)
+NODE := $(call sources,cachenode cachenode/client cachenode/watch cachenode/store cachenode/upkeep cachenode/commands)
 TESTS := $(shell find tests/unit -name 'test_*.c' 2>/dev/null | sort)
 TEST_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(TESTS))
 

@@ -22,6 +22,7 @@ static command_handler *const handlers[MC_COMMAND_COUNT] = {
     [MC_LRU] = command_lru,
     [MC_LRU_CRAWLER] = command_lru_crawler,
     [MC_REFRESH_CERTS] = command_refresh_certs,
+    [MC_WATCH] = command_watch,
     [MC_SHUTDOWN] = command_shutdown,
     [MC_MN] = command_mn,
     [MC_QUIT] = command_quit,

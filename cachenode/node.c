@@ -34,6 +34,7 @@ struct node {
     unsigned listener_count;
     struct store *store;
     struct upkeep *upkeep;
+    struct watch *watch; /* NULL: -W */
     struct worker *workers;
     unsigned worker_count, next_worker;
     uint32_t open_count; /* atomic; clients accepted and not gone */
@@ -54,6 +55,12 @@ static void sum_workers(void *arg, struct worker_metrics *sum)
     for (unsigned i = 0; i < node->worker_count; i++)
         metric_sum(&sum->cmd_get, &node->workers[i].context.metrics.cmd_get,
                    sizeof(*sum) / sizeof(uint64_t));
+    if (node->watch != NULL) {
+        struct watch_totals watched;
+
+        watch_totals(node->watch, &watched);
+        sum->curr_connections += watched.watchers;
+    }
 }
 
 /* Counters only: how many are connected is no matter of a reset. */
@@ -66,31 +73,44 @@ static void reset_workers(void *arg)
         metric_zero(&node->workers[i].context.metrics.cmd_get, counters);
     metric_zero(&node->metrics.total_connections,
                 offsetof(struct node_metrics, accepting_conns) / sizeof(uint64_t));
+    if (node->watch != NULL)
+        watch_reset(node->watch);
 }
 
 struct socket_visit {
-    void (*visit)(void *arg, int fd, bool is_listening, uint32_t idle_s);
+    void (*visit)(void *arg, const struct stats_socket *socket);
     void *arg;
 };
 
 static void visit_client(void *arg, const struct client_info *info)
 {
     const struct socket_visit *visit = arg;
+    struct stats_socket socket = {.fd = info->fd, .state = "conn_read", .idle_s = info->idle_s};
 
-    visit->visit(visit->arg, info->fd, false, info->idle_s);
+    visit->visit(visit->arg, &socket);
 }
 
-static void visit_sockets(void *arg,
-                          void (*visit)(void *arg, int fd, bool is_listening, uint32_t idle_s),
+static void visit_watcher(void *arg, int fd)
+{
+    const struct socket_visit *visit = arg;
+
+    visit->visit(visit->arg, &(struct stats_socket){.fd = fd, .state = "conn_watch"});
+}
+
+static void visit_sockets(void *arg, void (*visit)(void *arg, const struct stats_socket *socket),
                           void *visit_arg)
 {
     struct node *node = arg;
+    struct socket_visit each = {visit, visit_arg};
 
     for (unsigned i = 0; i < node->sockets.count; i++)
-        visit(visit_arg, node->sockets.items[i].fd, true, 0);
+        visit(visit_arg, &(struct stats_socket){.fd = node->sockets.items[i].fd,
+                                                .state = "conn_listening",
+                                                .is_listening = true});
     for (unsigned i = 0; i < node->worker_count; i++)
-        client_visit_all(&node->workers[i].context, visit_client,
-                         &(struct socket_visit){visit, visit_arg});
+        client_visit_all(&node->workers[i].context, visit_client, &each);
+    if (node->watch != NULL)
+        watch_visit(node->watch, visit_watcher, &each);
 }
 
 /* --- accepting --- */
@@ -314,11 +334,27 @@ static void node_stop(struct node *node)
     signals_close(&node->signals);
     if (node->upkeep != NULL)
         upkeep_stop(node->upkeep);
+    if (node->watch != NULL)
+        watch_stop(node->watch);
     if (node->store != NULL)
         restart_close(node->store, node->settings->memory_file);
     loop_close(&node->loop);
     if (node->settings->pid_path != NULL)
         pid_file_remove(node->settings->pid_path);
+}
+
+static bool start_watch(struct node *node)
+{
+    const struct settings *settings = node->settings;
+    struct watch_options options = {.log_bytes = (size_t)settings->worker_logbuf_kb << 10,
+                                    .watcher_bytes = (size_t)settings->watcher_logbuf_kb << 10,
+                                    .gone = client_gone,
+                                    .node = node};
+
+    if (!settings->watch_enabled)
+        return true;
+    node->watch = node->source.watch = watch_start(&options);
+    return node->watch != NULL;
 }
 
 static bool node_start(struct node *node)
@@ -335,8 +371,9 @@ static bool node_start(struct node *node)
                                          .visit_sockets = visit_sockets};
     node->metrics.accepting_conns = 1;
     node->store = node->source.store = make_store(node->settings, &error);
-    if (node->store == NULL || (node->upkeep = upkeep_start(node->store)) == NULL ||
-        !start_workers(node) || !answer_sockets(node)) {
+    if (node->store == NULL || !start_watch(node) ||
+        (node->upkeep = upkeep_start(node->store, node->watch)) == NULL || !start_workers(node) ||
+        !answer_sockets(node)) {
         fprintf(stderr, "cachenode: %s\n", error);
         return false;
     }

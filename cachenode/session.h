@@ -55,6 +55,7 @@ struct session {
     bool *is_authenticated; /* the client's; of meaning with -S or -Y alone */
     bool *sasl_started;
     enum dump_kind dump; /* what a command has asked for, to follow it */
+    uint32_t watch;      /* what the client wants to watch from now on, bits; 0: nothing */
     bool wants_close;    /* quit, or no memory for a reply: close when all is written */
 };
 

@@ -229,7 +229,7 @@ static const struct option setting_table[] = {
             .help = "accepted for memcached's sake; at most as many as threads"),
     REFUSED('Z', "enable-ssl", NO_TLS),
     SETTING('W', "disable-watch", BOOL, watch_enabled, .initial = "true", .flag = "false",
-            .help = "refuse watch, which a cachenode always does"),
+            .help = "refuse watch"),
 };
 
 static const struct option extended_table[] = {
@@ -282,9 +282,9 @@ static const struct option extended_table[] = {
     SETTING(0, "track_sizes", BOOL, track_sizes, .flag = "true",
             .help = "allow stats sizes, which walks all items"),
     SETTING(0, "watcher_logbuf_size", COUNT, watcher_logbuf_kb, .initial = "256", .min = 1,
-            .max = 1 << 20, .help = "accepted for memcached's sake"),
+            .max = 1 << 20, .help = "kilobytes of lines that wait to be sent to a watcher"),
     SETTING(0, "worker_logbuf_size", COUNT, worker_logbuf_kb, .initial = "64", .min = 1,
-            .max = 1 << 20, .help = "accepted for memcached's sake"),
+            .max = 1 << 20, .help = "kilobytes of events of a thread that wait to be made lines"),
     SETTING(0, "no_hashexpand", BOOL, hash_grows, .initial = "true", .flag = "false",
             .help = "the index keeps its first number of buckets"),
     SETTING(0, "no_chunked_items", COUNT, slab_chunk_max_kb, .flag = "0",

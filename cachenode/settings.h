@@ -67,9 +67,9 @@ struct settings {
     bool crawler; /* what is over is freed without a command */
     uint32_t crawler_sleep_us, crawler_items_max;
     bool track_sizes;                             /* stats sizes */
-    uint32_t watcher_logbuf_kb, worker_logbuf_kb; /* told by stats alone */
+    uint32_t watcher_logbuf_kb, worker_logbuf_kb; /* what may wait of lines, and of events */
     bool lock_memory;
-    bool watch_enabled; /* of no effect: there is nothing to watch */
+    bool watch_enabled;
     uint32_t tail_repair_s, read_buf_limit_mb, napi_ids; /* told by stats alone */
     bool inline_ascii;                                   /* the same */
     bool is_ignored;

@@ -54,6 +54,7 @@ static void stat_zeroes(struct session *session, const char *const *names)
 struct numbers {
     struct worker_metrics workers;
     struct store_totals store;
+    struct watch_totals watch;
 };
 
 static void answer_process(struct session *session, const struct numbers *n)
@@ -148,10 +149,14 @@ static void answer_memory(struct session *session, const struct numbers *n)
     stat_number(session, "lru_crawler_running", s->crawler_running);
     stat_number(session, "lru_crawler_starts", s->crawler_starts);
     stat_number(session, "lru_maintainer_juggles", s->juggles);
+    stat_number(session, "malloc_fails", 0);
+    stat_number(session, "log_worker_dropped", n->watch.dropped);
+    stat_number(session, "log_worker_written", n->watch.noted);
+    stat_number(session, "log_watcher_skipped", n->watch.skipped);
+    stat_number(session, "log_watcher_sent", n->watch.sent);
+    stat_number(session, "log_watchers", n->watch.watchers);
     stat_zeroes(session,
-                (const char *const[]){"malloc_fails", "log_worker_dropped", "log_worker_written",
-                                      "log_watcher_skipped", "log_watcher_sent", "log_watchers",
-                                      "unexpected_napi_ids", "round_robin_fallback", NULL});
+                (const char *const[]){"unexpected_napi_ids", "round_robin_fallback", NULL});
     stat_number(session, "bytes", s->bytes);
     stat_number(session, "curr_items", s->items);
     stat_number(session, "total_items", s->metrics.total_items);
@@ -178,6 +183,8 @@ static void answer_general(struct session *session)
 
     session->source->sum(session->source->node, &numbers.workers);
     store_totals(session->source->store, &numbers.store);
+    if (session->source->watch != NULL)
+        watch_totals(session->source->watch, &numbers.watch);
     answer_process(session, &numbers);
     answer_commands(session, &numbers);
     answer_memory(session, &numbers);
@@ -419,28 +426,27 @@ static void stat_address(struct session *session, int fd, const char *what,
               text);
 }
 
-static void answer_socket(void *arg, int fd, bool is_listening, uint32_t idle_s)
+static void answer_socket(void *arg, const struct stats_socket *socket)
 {
     struct session *session = arg;
-    bool is_datagrams = is_udp(fd);
+    bool is_datagrams = is_udp(socket->fd);
+    const char *state = is_datagrams ? "conn_read" : socket->state;
+    int fd = socket->fd;
     char name[48];
 
     if (is_datagrams) {
         snprintf(name, sizeof(name), "%d:UDP", fd);
         stat_text(session, name, "UDP");
     }
-    stat_address(session, fd, "addr", is_listening ? addr_of_socket : addr_of_peer);
-    if (!is_listening)
+    stat_address(session, fd, "addr", socket->is_listening ? addr_of_socket : addr_of_peer);
+    if (!socket->is_listening)
         stat_address(session, fd, "listen_addr", addr_of_socket);
     snprintf(name, sizeof(name), "%d:state", fd);
-    stat_text(session, name, "%s",
-              fd == session->fd               ? "conn_parse_cmd"
-              : is_listening && !is_datagrams ? "conn_listening"
-                                              : "conn_read");
+    stat_text(session, name, "%s", fd == session->fd ? "conn_parse_cmd" : state);
     if (is_datagrams)
         return;
     snprintf(name, sizeof(name), "%d:secs_since_last_cmd", fd);
-    stat_number(session, name, idle_s);
+    stat_number(session, name, socket->idle_s);
 }
 
 static void answer_conns(struct session *session)

@@ -7,6 +7,7 @@
 #include "cachenode/auth.h"
 #include "cachenode/session.h"
 #include "cachenode/settings.h"
+#include "cachenode/watch/watch.h"
 
 /* What the main thread counts. */
 #define NODE_METRICS(X)                                                                            \
@@ -20,20 +21,28 @@ struct node_metrics {
     NODE_METRICS(METRIC_FIELD)
 };
 
+/* A socket, to be listed. */
+struct stats_socket {
+    int fd;
+    const char *state; /* in memcached's words */
+    bool is_listening;
+    uint32_t idle_s;
+};
+
 /* What a node lets its statistics see. */
 struct stats_source {
     const struct settings *settings;
     struct store *store;
     struct node_metrics *metrics;
     struct auth *auth;
-    uint64_t start_us; /* monotonic */
+    struct watch *watch; /* NULL: nobody may watch */
+    uint64_t start_us;   /* monotonic */
     void *node;
     /* Adds up all workers' metrics; zeroes their counters. */
     void (*sum)(void *node, struct worker_metrics *sum);
     void (*reset)(void *node);
     /* Shows all listening sockets and clients. */
-    void (*visit_sockets)(void *node,
-                          void (*visit)(void *arg, int fd, bool is_listening, uint32_t idle_s),
+    void (*visit_sockets)(void *node, void (*visit)(void *arg, const struct stats_socket *socket),
                           void *arg);
 };
 

@@ -91,8 +91,10 @@ bool worker_start(struct worker *worker, struct store *store, const struct stats
     loop_timer_init(&worker->loop, &worker->idle_timer, look_for_idle);
     if (worker->idle_timeout_s != 0)
         loop_timer_set(&worker->idle_timer, SECOND_US);
-    worker->is_running = worker->context.user != NULL &&
-                         pthread_create(&worker->thread, NULL, worker_run, worker) == 0;
+    worker->is_running =
+        worker->context.user != NULL &&
+        (source->watch == NULL || watch_add_log(source->watch, &worker->context.user->log)) &&
+        pthread_create(&worker->thread, NULL, worker_run, worker) == 0;
     return worker->is_running;
 }
 
@@ -117,6 +119,8 @@ void worker_stop(struct worker *worker)
         drop_handovers(worker);
         loop_timer_clear(&worker->idle_timer);
     }
+    if (worker->context.user != NULL && worker->context.source->watch != NULL)
+        watch_remove_log(worker->context.source->watch, &worker->context.user->log);
     if (worker->context.user != NULL)
         store_user_free(worker->context.user);
     loop_close(&worker->loop);

@@ -7,11 +7,13 @@
 
 #include "cachenode/client/internal.h"
 #include "cachenode/commands/dump.h"
+#include "cachenode/stats.h"
 #include "common/base/log.h"
 #include "common/protocol/memcache_binary.h"
 
 static struct session session_of(struct client *client)
 {
+    client->context->user->log.client_fd = client->fd;
     return (struct session){.out = &client->conn.out,
                             .fd = client->fd,
                             .is_authenticated = &client->is_authenticated,
@@ -95,17 +97,18 @@ static void client_received(struct conn *conn)
 {
     struct client *client = container_of(conn, struct client, conn);
     struct arrival *arrival = client->arrival;
-    struct session session = session_of(client);
+    struct session session;
 
     if (receive_rest(client))
         return;
+    session = session_of(client);
     client->arrival = NULL;
     client->dialect->arrived(&session, arrival);
     free(arrival);
     settle(client, &session);
 }
 
-/* --- input --- */
+/* --- what they speak --- */
 
 const struct dialect *client_only_dialect(const struct settings *settings)
 {
@@ -166,6 +169,69 @@ static void dump_begin(struct client *client, struct session *session)
     loop_defer(client->context->loop, &dump->task);
 }
 
+/* --- those who watch --- */
+
+static struct addr *peer_of(int fd)
+{
+    struct addr *peer = malloc(sizeof(*peer));
+
+    if (peer != NULL && !addr_of_peer(fd, peer)) {
+        free(peer);
+        peer = NULL;
+    }
+    return peer;
+}
+
+/* Tells those who watch clients come and go. Who came before they did is looked up when he
+ * goes, unless the connection was reset. */
+static void note_conn(struct client *client, enum watch_event_type type, const char *reason)
+{
+    struct watch_log *log = &client->context->user->log;
+
+    if (!watch_wants(log, WATCH_CONNEVENTS))
+        return;
+    if (client->peer == NULL)
+        client->peer = peer_of(client->fd);
+    log->client_fd = client->fd;
+    watch_note_conn(log, type, client->peer, reason);
+}
+
+/* The connection leaves this worker for the watch thread's loop. */
+static void hand_to_watch(struct client *client, const struct session *session)
+{
+    if (client->peer == NULL)
+        client->peer = peer_of(client->fd);
+    client->watch = session->watch;
+    conn_release(&client->conn);
+}
+
+/* False: he never was to be one; or the connection has come to an end before; or there is no
+ * memory, and it comes to its end now. */
+static bool is_watcher_now(struct client *client)
+{
+    struct watch *watch = client->context->source->watch;
+
+    if (client->watch == 0)
+        return false;
+    if (client->conn.end == CONN_END_RELEASED) {
+        if (watch_enter(watch, client->fd, client->watch, client->peer))
+            return true;
+        log_limited(LOG_ERROR, "out of memory for a watcher");
+        close(client->fd);
+    }
+    watch_dismiss(watch);
+    return false;
+}
+
+static const char *reason_of(const struct client *client)
+{
+    return client->was_idle                     ? "idle_timeout"
+           : client->conn.end == CONN_END_ERROR ? "error"
+                                                : "normal";
+}
+
+/* --- input --- */
+
 static size_t client_input(struct conn *conn, struct str in)
 {
     struct client *client = container_of(conn, struct client, conn);
@@ -180,6 +246,8 @@ static size_t client_input(struct conn *conn, struct str in)
         used += client->dialect->input(client, &session, str_skip(in, used));
     if (session.dump != DUMP_NONE)
         dump_begin(client, &session);
+    if (session.watch != 0)
+        hand_to_watch(client, &session);
     settle(client, &session);
     return used;
 }
@@ -215,8 +283,12 @@ static void client_closed(struct conn *conn)
     lock_take(&client->context->lock);
     list_remove(&client->link);
     lock_give(&client->context->lock);
-    client->context->gone(client->context->node);
     metric_sub(&client->context->metrics.curr_connections, 1);
+    if (!is_watcher_now(client)) {
+        note_conn(client, WATCH_EVENT_CONN_CLOSE, reason_of(client));
+        free(client->peer);
+        client->context->gone(client->context->node);
+    }
     free(client);
 }
 
@@ -243,6 +315,7 @@ void client_accept(struct client_context *context, int fd)
     list_append(&context->clients, &client->link);
     lock_give(&context->lock);
     metric_add(&context->metrics.curr_connections, 1);
+    note_conn(client, WATCH_EVENT_CONN_NEW, NULL);
     conn_open(&client->conn, context->loop, fd, &client_ops);
 }
 
@@ -273,6 +346,7 @@ void client_close_idle(struct client_context *context, uint32_t limit_s)
             client->conn.out.len != 0 || idle_of(client) <= limit_s)
             continue;
         metric_add(&context->metrics.idle_kicks, 1);
+        client->was_idle = true;
         conn_close(&client->conn);
     }
 }

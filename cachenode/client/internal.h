@@ -20,7 +20,10 @@ struct client {
     struct arrival *arrival;            /* NULL: no value is on its way into an item */
     struct dump *dump;                  /* NULL: none is being written */
     size_t swallowed;                   /* bytes of a value yet to be passed over */
+    uint32_t watch;                     /* what he will watch when he is handed over, bits */
+    struct addr *peer;                  /* his address, if somebody watches who comes and goes */
     bool is_authenticated, sasl_started;
+    bool was_idle; /* and is closed for it */
 };
 
 /* A storage command whose value is not all there. */
@@ -62,7 +65,8 @@ size_t client_swallow(struct client *client, size_t len, size_t there);
 static inline bool client_must_stop(const struct client *client, const struct session *session)
 {
     return session->wants_close || client->conn.dying || client->swallowed != 0 ||
-           client->arrival != NULL || client->dump != NULL || session->dump != DUMP_NONE;
+           client->arrival != NULL || client->dump != NULL || session->dump != DUMP_NONE ||
+           session->watch != 0;
 }
 
 #endif

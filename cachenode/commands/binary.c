@@ -55,6 +55,17 @@ static const enum store_mode modes[BINARY_OPERATION_COUNT] = {
     [BINARY_PREPEND] = STORE_PREPEND,
 };
 
+/* With a CAS, add is as good as set: it stores where that is. */
+static struct store_terms terms_of(const struct mc_binary_request *request)
+{
+    bool compares = request->cas != 0;
+    bool is_add = request->operation == BINARY_ADD;
+
+    return (struct store_terms){.mode = compares && is_add ? STORE_SET : modes[request->operation],
+                                .compares = compares,
+                                .cas = request->cas};
+}
+
 bool binary_stores(const struct mc_binary_request *request)
 {
     return (request->shape & BINARY_VALUE) != 0 && request->operation != BINARY_SASL_AUTH &&
@@ -69,9 +80,12 @@ bool binary_store_begin(struct session *session, const struct mc_binary_request 
                                  .expires_at = store_expiry(user->store, request->exptime)};
     enum store_room room =
         store_reserve(user, request->key, &traits, (uint32_t)request->body_len, item);
+    struct store_terms terms;
 
     if (room == STORE_ROOM)
         return true;
+    terms = terms_of(request);
+    store_note_refused(user, request->key, &terms, &traits, (uint32_t)request->body_len, room);
     if (room == STORE_TOO_LARGE)
         binary_reply_status(session, request, BINARY_TOO_LARGE);
     else
@@ -109,14 +123,10 @@ static enum mc_binary_status status_of(const struct mc_binary_request *request,
 void binary_store_end(struct session *session, const struct mc_binary_request *request,
                       uint32_t hash, struct item *item)
 {
-    struct store_terms terms = {
-        .mode = modes[request->operation], .compares = request->cas != 0, .cas = request->cas};
+    struct store_terms terms = terms_of(request);
     struct store_outcome outcome = {0};
     enum store_result result;
 
-    /* With a CAS, add is as good as set: it stores where that is. */
-    if (terms.compares && terms.mode == STORE_ADD)
-        terms.mode = STORE_SET;
     metric_add(&session->metrics->cmd_set, 1);
     result = store_put(session->user, item, hash, &terms, &outcome);
     if (terms.compares)
@@ -193,7 +203,7 @@ static void run_delete(struct session *session, const struct mc_binary_request *
         if (request->cas != 0 && request->cas != store_item_cas(user, item))
             status = BINARY_EXISTS;
         else
-            store_remove(user, item, hash);
+            store_remove(user, item, hash, WATCH_BY_DELETE);
         store_get_end(user, hash);
     }
     metric_add(

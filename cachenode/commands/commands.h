@@ -20,6 +20,7 @@ command_handler command_flush_all, command_version, command_verbosity, command_s
     command_quit;
 command_handler command_shutdown, command_refresh_certs;            /* admin.c */
 command_handler command_lru_crawler;                                /* crawler.c */
+command_handler command_watch;                                      /* watch.c */
 command_handler command_cache_memlimit, command_slabs, command_lru; /* memory.c */
 
 /* Appends an item's value: copied if it is small or has too many holders, else held.
@@ -42,6 +43,7 @@ void command_count_cas(struct worker_metrics *metrics, enum store_result result)
 /* The part of these halves that is ms's. */
 void command_meta_store_reserve(const struct mc_request *request, struct item_traits *traits,
                                 const struct store *store);
+struct store_terms command_meta_store_terms(const struct mc_request *request);
 void command_meta_store_end(struct session *session, const struct mc_request *request,
                             uint32_t hash, struct item *item);
 

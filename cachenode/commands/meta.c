@@ -227,7 +227,7 @@ void command_meta_get(struct session *session, const struct mc_request *request,
     count_get(session->metrics, is_touch, item != NULL);
     if (item == NULL && mc_meta_has(request, 'N')) {
         is_vivified = vivify(session, request, hash);
-        item = store_find(user, request->keys, hash);
+        item = store_find_again(user, request->keys, hash);
     }
     if (item == NULL) {
         answer = describe_nothing(session, request);
@@ -277,6 +277,15 @@ void command_meta_store_reserve(const struct mc_request *request, struct item_tr
     traits->has_binary_key = mc_meta_has(request, 'b');
 }
 
+struct store_terms command_meta_store_terms(const struct mc_request *request)
+{
+    return (struct store_terms){.mode = mode_of(request),
+                                .compares = mc_meta_has(request, 'C'),
+                                .cas = request->number,
+                                .takes_older = mc_meta_has(request, 'I'),
+                                .vivifies = joins(request) && mc_meta_has(request, 'N')};
+}
+
 static const struct str store_statuses[] = {
     [STORE_STORED] = {"HD", 2},
     [STORE_NOT_STORED] = {"NS", 2},
@@ -288,11 +297,7 @@ static const struct str store_statuses[] = {
 void command_meta_store_end(struct session *session, const struct mc_request *request,
                             uint32_t hash, struct item *item)
 {
-    struct store_terms terms = {.mode = mode_of(request),
-                                .compares = mc_meta_has(request, 'C'),
-                                .cas = request->number,
-                                .takes_older = mc_meta_has(request, 'I'),
-                                .vivifies = joins(request) && mc_meta_has(request, 'N')};
+    struct store_terms terms = command_meta_store_terms(request);
     struct store_outcome outcome = {0};
     enum store_result result = store_put(session->user, item, hash, &terms, &outcome);
     struct answer answer = describe_nothing(session, request);
@@ -319,7 +324,7 @@ static bool run_delete(struct session *session, const struct mc_request *request
 
     if (!invalidates && !empties) {
         metric_add(&session->metrics->delete_hits, 1);
-        store_remove(user, item, hash);
+        store_remove(user, item, hash, WATCH_BY_MD);
         return true;
     }
     if (empties) {
@@ -449,7 +454,7 @@ void command_meta_arithmetic(struct session *session, const struct mc_request *r
 
     if (item == NULL && mc_meta_has(request, 'N')) {
         is_vivified = vivify_number(session, request, hash);
-        item = store_find(user, request->keys, hash);
+        item = store_find_again(user, request->keys, hash);
     }
     if (item != NULL) {
         result = run_arithmetic(session, request, hash, item, is_vivified);

@@ -12,6 +12,7 @@ bool command_store_begin(struct session *session, const struct mc_request *reque
 {
     struct store *store = session->user->store;
     struct item_traits traits = {.flags = request->flags};
+    struct store_terms terms;
     enum store_room room;
 
     if (request->command->id == MC_MS)
@@ -22,6 +23,10 @@ bool command_store_begin(struct session *session, const struct mc_request *reque
                          item);
     if (room == STORE_ROOM)
         return true;
+    terms = request->command->id == MC_MS ? command_meta_store_terms(request)
+                                          : terms_of[request->command->id];
+    store_note_refused(session->user, request->keys, &terms, &traits,
+                       (uint32_t)(request->body_len - 2), room);
     if (!request->noreply)
         session_reply(session, room == STORE_TOO_LARGE
                                    ? STR("SERVER_ERROR object too large for cache\r\n")

@@ -53,6 +53,7 @@ struct store {
     /* upkeep's own */
     uint32_t crawled; /* bucket that the crawler looks at next */
     uint64_t crawl_due_us;
+    uint64_t crawl_began_us, crawl_freed;    /* in this run */
     uint64_t crawl_checked;                  /* items in this run */
     uint32_t crawl_soon[CRAWL_HORIZONS + 1]; /* of these, how many are over by when */
     uint64_t crawl_starts;                   /* atomic */
@@ -90,6 +91,14 @@ static inline bool item_is_over(const struct store *store, const struct item *it
  * locked. */
 void item_count(struct store_user *user, const struct item *item, int change);
 void item_flow(struct store_user *user, struct item *item, enum segment segment);
+
+/* Tell those who watch such things, if there are any (note.c); of a look-up, for who has found
+ * that there are: its item, dead or alive, or NULL. */
+void note_look_up(struct store_user *user, struct str key, const struct item *item);
+void note_store(struct store_user *user, const struct item *item, enum store_result result,
+                const struct store_terms *terms);
+void note_eviction(struct store_user *user, const struct item *item);
+void note_delete(struct store_user *user, const struct item *item, enum watch_command by);
 
 /* Out of the index, letting the hold of being linked go. With its stripe locked. Whoever
  * held it last frees it. */

@@ -108,6 +108,7 @@ static bool vacate_locked(struct store_user *user, struct item *chunk, struct it
             metric_add(&metrics->slab_reassign_busy_items, 1);
             return false;
         }
+        note_eviction(user, item);
         metric_add(&metrics->slab_reassign_busy_deletes, 1);
         metric_add(&user->classes[item_class(store, item)].evicted, 1);
     } else if (refuge != NULL) {
@@ -116,6 +117,7 @@ static bool vacate_locked(struct store_user *user, struct item *chunk, struct it
         move_item(user, item, hash, refuge);
         return true;
     } else if (store->options.evictions) {
+        note_eviction(user, item);
         metric_add(&metrics->slab_reassign_evictions_nomem, 1);
         metric_add(&user->classes[item_class(store, item)].evicted, 1);
     } else {
@@ -195,6 +197,7 @@ static bool leave(struct store_user *user, unsigned from, unsigned to, bool keep
     mover->from = from;
     mover->to = to;
     mover->since_us = clock_read_us();
+    watch_note_text(&user->log, WATCH_EVENT_SLAB_MOVE, "src=%u dst=%u", from, to);
     __atomic_store_n(&mover->page, page, __ATOMIC_RELAXED);
     return true;
 }

@@ -435,7 +435,7 @@ __attribute__((noinline)) static void remove_over(struct store_user *user, struc
 }
 
 /* With its stripe locked: the live item, or NULL after removing one that is over. */
-static struct item *find_live(struct store_user *user, struct str key, uint32_t hash)
+static inline struct item *look_up(struct store_user *user, struct str key, uint32_t hash)
 {
     struct item *item = hash_table_find(&user->store->table, key, hash);
 
@@ -443,6 +443,22 @@ static struct item *find_live(struct store_user *user, struct str key, uint32_t 
         return item;
     remove_over(user, item, hash);
     return NULL;
+}
+
+static __attribute__((noinline)) void tell_look_up(struct store_user *user, struct str key,
+                                                   uint32_t hash)
+{
+    note_look_up(user, key, hash_table_find(&user->store->table, key, hash));
+}
+
+/* The same for a command, which those who watch are told of. It is apart so that what calls it
+ * stays small enough to be inlined. */
+static __attribute__((noinline)) struct item *find_live(struct store_user *user, struct str key,
+                                                        uint32_t hash)
+{
+    if (watch_wants(&user->log, WATCH_FETCHERS))
+        tell_look_up(user, key, hash);
+    return look_up(user, key, hash);
 }
 
 static void mark_score(struct store_user *user, struct item *item)
@@ -478,6 +494,16 @@ struct item *store_find(struct store_user *user, struct str key, uint32_t hash)
 {
     struct lock *stripe = lock_stripe(user->store, hash);
     struct item *item = find_live(user, key, hash);
+
+    if (item == NULL)
+        lock_give(stripe);
+    return item;
+}
+
+struct item *store_find_again(struct store_user *user, struct str key, uint32_t hash)
+{
+    struct lock *stripe = lock_stripe(user->store, hash);
+    struct item *item = look_up(user, key, hash);
 
     if (item == NULL)
         lock_give(stripe);
@@ -693,6 +719,7 @@ static enum store_result put_checked(struct store_user *user, struct item *item,
     }
     if (!link_item(user, item, hash, old))
         return STORE_OUT_OF_MEMORY;
+    note_store(user, item, STORE_STORED, terms);
     if (outcome != NULL)
         *outcome = (struct store_outcome){store_item_cas(user, item), item->value_len};
     return STORE_STORED;
@@ -750,7 +777,7 @@ static enum store_result put_joined(struct store_user *user, struct item **item,
             return STORE_NOT_STORED;
         }
         lock_take(stripe);
-        now = find_live(user, item_key(piece), hash);
+        now = look_up(user, item_key(piece), hash);
         if (now == old && now->cas == cas)
             result = put_checked(user, joined, hash, now, terms, outcome);
         else
@@ -794,6 +821,8 @@ enum store_result store_put(struct store_user *user, struct item *item, uint32_t
         metric_add(&metrics->cas_hits, 1);
     if (terms->compares && result == STORE_EXISTS)
         metric_add(&metrics->cas_badval, 1);
+    if (result != STORE_STORED)
+        note_store(user, item, result, terms);
     if (item != NULL)
         store_release(user, item);
     return result;
@@ -807,7 +836,7 @@ enum store_result store_delete(struct store_user *user, struct str key, uint32_t
 
     if (item == NULL)
         return STORE_NOT_FOUND;
-    store_remove(user, item, hash);
+    store_remove(user, item, hash, WATCH_BY_DELETE);
     store_get_end(user, hash);
     return STORE_STORED;
 }
@@ -967,8 +996,9 @@ bool store_empty(struct store_user *user, struct item **place, uint32_t hash, ui
     return true;
 }
 
-void store_remove(struct store_user *user, struct item *item, uint32_t hash)
+void store_remove(struct store_user *user, struct item *item, uint32_t hash, enum watch_command by)
 {
+    note_delete(user, item, by);
     metric_add(&user->classes[item_class(user->store, item)].delete_hits, 1);
     item_unlink(user, item, hash);
 }

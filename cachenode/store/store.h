@@ -18,6 +18,7 @@
 
 #include "cachenode/store/item.h"
 #include "cachenode/store/slab.h"
+#include "cachenode/watch/log.h"
 #include "common/base/list.h"
 #include "common/bytes/block.h"
 #include "common/bytes/str.h"
@@ -123,7 +124,8 @@ struct store_user {
     struct store_class_gauges gauges[SLAB_CLASS_MAX];
     struct magazine magazines[SLAB_CLASS_MAX];
     uint64_t random;
-    struct list link; /* among the store's users, whose numbers are summed */
+    struct watch_log log; /* for those who watch; opened by whom the user belongs to, if at all */
+    struct list link;     /* among the store's users, whose numbers are summed */
 };
 
 /*
@@ -169,6 +171,9 @@ void store_get_end(struct store_user *user, uint32_t hash);
  * store_set_expiry and item_set.
  */
 struct item *store_find(struct store_user *user, struct str key, uint32_t hash);
+
+/* The same as a later part of a command that has looked already: not told to those who watch. */
+struct item *store_find_again(struct store_user *user, struct str key, uint32_t hash);
 
 /* Samplers may be looking. */
 static inline void store_set_expiry(struct item *item, uint32_t expires_at)
@@ -221,6 +226,10 @@ struct store_terms {
     bool vivifies;    /* STORE_APPEND, STORE_PREPEND: if there is no item, this one is put */
 };
 
+/* Tells those who watch of a store that came to nothing for lack of room. */
+void store_note_refused(struct store_user *user, struct str key, const struct store_terms *terms,
+                        const struct item_traits *traits, uint32_t value_len, enum store_room room);
+
 /* What became of it, for who wants to know. */
 struct store_outcome {
     uint64_t cas; /* 0: not stored */
@@ -269,8 +278,8 @@ bool store_renew(struct store_user *user, struct item **item, uint32_t hash, uin
  * stays, or is `own_cas`, unless that is 0. */
 bool store_empty(struct store_user *user, struct item **item, uint32_t hash, uint64_t own_cas);
 
-/* Removes an item that is found, counted as deleted. */
-void store_remove(struct store_user *user, struct item *item, uint32_t hash);
+/* Removes an item that is found, counted as deleted, by delete or md. */
+void store_remove(struct store_user *user, struct item *item, uint32_t hash, enum watch_command by);
 
 /* Everything stored before the call (delay 0) or before store_now() reaches `at` is gone
  * then. Any number of them may be waiting. */

@@ -2,6 +2,8 @@
  * Upkeep of the index: frees items that are over, bucket by bucket, and makes the
  * index grow. Both work in small steps under one stripe's lock at a time.
  */
+#include <inttypes.h>
+
 #include "cachenode/store/internal.h"
 #include "common/base/clock.h"
 
@@ -12,10 +14,12 @@ static bool is_over(const struct item *item, void *store)
     return item_is_over(store, item);
 }
 
-static void crawl_bucket(struct store_user *user, uint32_t bucket)
+/* Returns how many items it freed. */
+static unsigned crawl_bucket(struct store_user *user, uint32_t bucket)
 {
     struct store *store = user->store;
     struct lock *stripe = hash_table_stripe(&store->table, bucket);
+    unsigned freed = 0;
     struct item *item;
 
     lock_take(stripe);
@@ -26,8 +30,10 @@ static void crawl_bucket(struct store_user *user, uint32_t bucket)
         if (!item_is(item, ITEM_FETCHED))
             metric_add(&metrics->expired_unfetched, 1);
         item_unlink(user, item, store_hash(item_key(item)));
+        freed++;
     }
     lock_give(stripe);
+    return freed;
 }
 
 /* --- the crawler --- */
@@ -58,7 +64,7 @@ static void crawl_and_note(struct store_user *user, uint32_t bucket)
     struct store *store = user->store;
     struct lock *stripe = hash_table_stripe(&store->table, bucket);
 
-    crawl_bucket(user, bucket);
+    store->crawl_freed += crawl_bucket(user, bucket);
     lock_take(stripe);
     hash_table_search(&store->table, bucket, note_life, user);
     lock_give(stripe);
@@ -68,9 +74,11 @@ static void crawl_and_note(struct store_user *user, uint32_t bucket)
  * The next run is when a percent of what expires is over, within a minute; but the runs
  * together take up no more than a fiftieth of a processor.
  */
-static void crawl_end(struct store *store)
+static void crawl_end(struct store_user *user)
 {
+    struct store *store = user->store;
     uint64_t all = 0, soon = 0, pause_us = store->crawl_checked * CRAWL_PAUSE_US_PER_ITEM;
+    uint64_t now_us = clock_read_us();
     uint32_t horizon = 0;
 
     for (unsigned i = 0; i <= CRAWL_HORIZONS; i++)
@@ -84,8 +92,15 @@ static void crawl_end(struct store *store)
     memset(store->crawl_soon, 0, sizeof(store->crawl_soon));
     if (pause_us < (uint64_t)horizons_s[horizon] * 1000000)
         pause_us = (uint64_t)horizons_s[horizon] * 1000000;
-    store->crawl_due_us = clock_read_us() + pause_us;
+    store->crawl_due_us = now_us + pause_us;
+    watch_note_text(&user->log, WATCH_EVENT_LRU_CRAWLER,
+                    "crawler=all low_mark=%" PRIu64 " next_reclaims=%" PRIu64 " next_run=%" PRIu64
+                    " elapsed=%" PRIu64 " examined=%" PRIu64 " reclaimed=%" PRIu64,
+                    all * WORTH_IT_PCT / 100, soon, pause_us / 1000000,
+                    (now_us - store->crawl_began_us) / 1000000, store->crawl_checked,
+                    store->crawl_freed);
     store->crawl_checked = 0;
+    store->crawl_freed = 0;
     store->crawled = 0;
     __atomic_store_n(&store->crawl_is_running, false, __ATOMIC_RELAXED);
 }
@@ -99,6 +114,7 @@ static bool crawl_is_due(struct store *store)
         clock_read_us() < store->crawl_due_us)
         return false;
     __atomic_store_n(&store->crawl_is_running, true, __ATOMIC_RELAXED);
+    store->crawl_began_us = clock_read_us();
     __atomic_fetch_add(&store->crawl_starts, 1, __ATOMIC_RELAXED);
     return true;
 }
@@ -116,7 +132,7 @@ bool store_crawl(struct store_user *user)
     for (unsigned i = 0; i < CRAWL_BUCKETS && store->crawl_checked < until; i++) {
         if (store->crawled >= store->table.bucket_count ||
             (items_max != 0 && store->crawl_checked >= items_max * store->slab.class_count)) {
-            crawl_end(store);
+            crawl_end(user);
             return false;
         }
         crawl_and_note(user, store->crawled++);

@@ -22,6 +22,7 @@ enum { JOB_COUNT = sizeof(jobs) / sizeof(jobs[0]), BUSY_PAUSE_US = 500, TICK_US 
 struct upkeep {
     struct store *store;
     struct store_user *user;
+    struct watch *watch; /* NULL: nobody may */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
@@ -66,6 +67,8 @@ static void *upkeep_run(void *arg)
 
 static void upkeep_free(struct upkeep *upkeep)
 {
+    if (upkeep->user != NULL && upkeep->watch != NULL)
+        watch_remove_log(upkeep->watch, &upkeep->user->log);
     if (upkeep->user != NULL)
         store_user_free(upkeep->user);
     pthread_cond_destroy(&upkeep->wake);
@@ -73,7 +76,7 @@ static void upkeep_free(struct upkeep *upkeep)
     free(upkeep);
 }
 
-struct upkeep *upkeep_start(struct store *store)
+struct upkeep *upkeep_start(struct store *store, struct watch *watch)
 {
     struct upkeep *upkeep = calloc(1, sizeof(*upkeep));
     pthread_condattr_t monotonic;
@@ -87,7 +90,9 @@ struct upkeep *upkeep_start(struct store *store)
     pthread_mutex_init(&upkeep->mutex, NULL);
     upkeep->store = store;
     upkeep->user = store_user_create(store);
-    if (upkeep->user == NULL || pthread_create(&upkeep->thread, NULL, upkeep_run, upkeep) != 0) {
+    upkeep->watch = watch;
+    if (upkeep->user == NULL || (watch != NULL && !watch_add_log(watch, &upkeep->user->log)) ||
+        pthread_create(&upkeep->thread, NULL, upkeep_run, upkeep) != 0) {
         upkeep_free(upkeep);
         return NULL;
     }

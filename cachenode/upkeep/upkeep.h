@@ -6,11 +6,13 @@
 #define CACHENODE_UPKEEP_UPKEEP_H
 
 #include "cachenode/store/store.h"
+#include "cachenode/watch/watch.h"
 
 struct upkeep;
 
-/* Starts the thread; NULL when it cannot be. */
-struct upkeep *upkeep_start(struct store *store);
+/* Starts the thread, which notes for the watch what it does, unless that is NULL. NULL when it
+ * cannot be. */
+struct upkeep *upkeep_start(struct store *store, struct watch *watch);
 
 /* Ends it and waits until it is gone. */
 void upkeep_stop(struct upkeep *upkeep);

@@ -62,6 +62,7 @@ enum mc_trait {
     X(SHUTDOWN, "shutdown", 0, FIELD_REST)                                                         \
     X(LRU, "lru", 0, FIELD_REST)                                                                   \
     X(REFRESH_CERTS, "refresh_certs", 0, FIELD_REST)                                               \
+    X(WATCH, "watch", 0, FIELD_REST)                                                               \
     X(MG, "mg", MC_KEYED | MC_META, FIELD_META)                                                    \
     X(MS, "ms", MC_STORES | MC_KEYED | MC_META, FIELD_META)                                        \
     X(MD, "md", MC_KEYED | MC_META, FIELD_META)                                                    \

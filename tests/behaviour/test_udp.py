@@ -135,6 +135,13 @@ class Udp(unittest.TestCase):
                          b'CLIENT_ERROR a dump cannot be had by UDP\r\n')
         self.assertEqual(peer.ask(b'mn\r\n'), b'MN\r\n')
 
+    def test_watching_is_refused_and_takes_no_watchers_place(self):
+        _, peer = self.start()
+        for _ in range(25):
+            self.assertEqual(peer.ask(b'watch\r\n'),
+                             b'CLIENT_ERROR watch cannot be had by UDP\r\n')
+        self.assertIn(b'STAT log_watchers 0\r\n', peer.ask(b'stats\r\n'))
+
     def test_each_thread_has_a_socket_and_all_of_them_answer(self):
         node, peer = self.start(threads='3')
         self.assertEqual(udp_sockets(node.port), 3)
