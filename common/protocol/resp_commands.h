@@ -88,8 +88,8 @@ struct resp_command {
     X(FUNCTION, -1, 0, 0, 0, ALL)                                                                  \
     X(GEOADD, -5, 1, 1, 1, ONE)                                                                    \
     X(GEODIST, -4, 1, 1, 1, ONE)                                                                   \
-    X(GEOHASH, -3, 1, 1, 1, ONE)                                                                   \
-    X(GEOPOS, -3, 1, 1, 1, ONE)                                                                    \
+    X(GEOHASH, -2, 1, 1, 1, ONE)                                                                   \
+    X(GEOPOS, -2, 1, 1, 1, ONE)                                                                    \
     X(GEORADIUS, -6, 1, 1, 1, ONE_OR_STORE)                                                        \
     X(GEORADIUSBYMEMBER, -5, 1, 1, 1, ONE_OR_STORE)                                                \
     X(GEORADIUSBYMEMBER_RO, -5, 1, 1, 1, ONE)                                                      \
@@ -126,6 +126,7 @@ struct resp_command {
     X(KEYS, -1, 0, 0, 0, ALL)                                                                      \
     X(LASTSAVE, -1, 0, 0, 0, ADMIN)                                                                \
     X(LATENCY, -1, 0, 0, 0, ADMIN)                                                                 \
+    X(LCS, -3, 1, 2, 1, ONE)                                                                       \
     X(LINDEX, 3, 1, 1, 1, ONE)                                                                     \
     X(LINSERT, 5, 1, 1, 1, ONE)                                                                    \
     X(LLEN, 2, 1, 1, 1, ONE)                                                                       \
@@ -149,7 +150,7 @@ struct resp_command {
     X(MSET, -3, 1, -1, 2, MSET)                                                                    \
     X(MSETNX, -3, 1, -1, 2, ONE)                                                                   \
     X(MULTI, -1, 0, 0, 0, OWN)                                                                     \
-    X(OBJECT, -3, 2, 2, 1, ONE)                                                                    \
+    X(OBJECT, -2, 2, 2, 1, ONE)                                                                    \
     X(PERSIST, 2, 1, 1, 1, ONE)                                                                    \
     X(PEXPIRE, -3, 1, 1, 1, ONE)                                                                   \
     X(PEXPIREAT, -3, 1, 1, 1, ONE)                                                                 \
@@ -234,8 +235,8 @@ struct resp_command {
     X(XAUTOCLAIM, -6, 1, 1, 1, ONE)                                                                \
     X(XCLAIM, -6, 1, 1, 1, ONE)                                                                    \
     X(XDEL, -3, 1, 1, 1, ONE)                                                                      \
-    X(XGROUP, -3, 2, 2, 1, ONE)                                                                    \
-    X(XINFO, -3, 2, 2, 1, ONE)                                                                     \
+    X(XGROUP, -2, 2, 2, 1, ONE)                                                                    \
+    X(XINFO, -2, 2, 2, 1, ONE)                                                                     \
     X(XLEN, 2, 1, 1, 1, ONE)                                                                       \
     X(XPENDING, -3, 1, 1, 1, ONE)                                                                  \
     X(XRANGE, -4, 1, 1, 1, ONE)                                                                    \
@@ -251,6 +252,7 @@ struct resp_command {
     X(ZDIFFSTORE, -4, 2, 1, 1, COUNTED)                                                            \
     X(ZINCRBY, 4, 1, 1, 1, ONE)                                                                    \
     X(ZINTER, -3, 1, 0, 1, COUNTED)                                                                \
+    X(ZINTERCARD, -3, 1, 0, 1, COUNTED)                                                            \
     X(ZINTERSTORE, -4, 2, 1, 1, COUNTED)                                                           \
     X(ZLEXCOUNT, 4, 1, 1, 1, ONE)                                                                  \
     X(ZMPOP, -4, 1, 0, 1, COUNTED)                                                                 \

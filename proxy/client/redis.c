@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/log.h"
 #include "proxy/client/internal.h"
 
 /* What a client may say who has not told the password; the numbers are Redis'. */
@@ -21,6 +22,10 @@ void redis_answer_error(struct client *client, const char *format, ...)
     len = vsnprintf(line + 5, sizeof(line) - 7, format, arguments);
     va_end(arguments);
     len = len > (int)sizeof(line) - 8 ? (int)sizeof(line) - 8 : len;
+    for (int i = 5; i < len + 5; i++) { /* what the client said may be quoted, but ends no line */
+        if (line[i] == '\r' || line[i] == '\n')
+            line[i] = ' ';
+    }
     memcpy(line + 5 + len, "\r\n", 2);
     client_answer(client, (struct str){line, (size_t)len + 7});
 }
@@ -60,6 +65,28 @@ static size_t answer_bad(struct client *client, struct str in, const char *error
     return in.len;
 }
 
+/* A browser was talked into this: what follows is not his to say. */
+static bool is_http(struct str line)
+{
+    const char *newline = memchr(line.data, '\n', line.len);
+
+    if (newline == NULL)
+        return false;
+    line.len = (size_t)(newline - line.data);
+    return memmem(line.data, line.len, "HTTP/", 5) != NULL ||
+           (line.len >= 5 &&
+            (strncasecmp(line.data, "POST ", 5) == 0 || strncasecmp(line.data, "Host:", 5) == 0));
+}
+
+static size_t refuse_http(struct client *client, struct str in)
+{
+    metric_add(&client->context->pool->more.client_http_rejected, 1);
+    log_limited(LOG_NOTICE, "pool '%s': closed a client that does not speak Redis",
+                client->context->pool->config->name);
+    client_refuse(client);
+    return in.len;
+}
+
 /* A line of words; it goes on as if it had come as an array. */
 static size_t take_inline(struct client *client, struct str in)
 {
@@ -69,6 +96,8 @@ static size_t take_inline(struct client *client, struct str in)
     struct block *block;
     char *array;
 
+    if (is_http(in))
+        return refuse_http(client, in);
     switch (resp_parse_inline(in, &used, &array, &len, &error)) {
     case PARSE_MORE:
         return 0;

@@ -167,11 +167,17 @@ static void answer_client(struct client *client, const struct redis_request *req
         redis_answer_error(client, "this subcommand of CLIENT is not possible through a proxy");
 }
 
+/* As Redis tells it: positions are those of the keys that always stand there. */
 static void answer_command_row(struct client *client, const struct resp_command *row)
 {
+    bool is_counted = row->way == RESP_COUNTED;
+    int first = is_counted ? row->last : row->first;
     char text[160];
-    int len = snprintf(text, sizeof(text), "*6\r\n$%u\r\n%s\r\n:%d\r\n*0\r\n:%d\r\n:%d\r\n:%d\r\n",
-                       row->name_len, row->name, row->arity, row->first, row->last, row->step);
+    int len =
+        snprintf(text, sizeof(text), "*6\r\n$%u\r\n%s\r\n:%d\r\n%s:%d\r\n:%d\r\n:%d\r\n",
+                 row->name_len, row->name, row->arity,
+                 is_counted || row->way == RESP_ONE_OR_STORE ? "*1\r\n+movablekeys\r\n" : "*0\r\n",
+                 first, row->last, first != 0 ? row->step : 0);
 
     client_answer(client, (struct str){text, (size_t)len});
 }

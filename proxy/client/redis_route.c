@@ -22,6 +22,9 @@ static void answer_wrong_count(struct client *client, const struct resp_command 
     redis_answer_error(client, "wrong number of arguments for '%s' command", name);
 }
 
+/* Where a request goes that names no key, as with nutcracker. */
+static const struct str no_key = {"placeholder", 11};
+
 /* --- one server --- */
 
 /* Which server has the keys that were looked at. */
@@ -63,17 +66,22 @@ static void add_words(struct target *target, const struct redis_request *request
     }
 }
 
-/* The word behind STORE or STOREDIST. */
+/* The word behind STORE or STOREDIST; options are all words but those that must be there. */
 static void add_stored(struct target *target, const struct redis_request *request)
 {
     struct str rest = request->arguments;
 
-    resp_next_argument(&rest);
+    for (int i = 1; i < -request->command->arity; i++)
+        resp_next_argument(&rest);
     while (rest.len != 0) {
-        struct str word = resp_next_argument(&rest);
+        struct str option = resp_next_argument(&rest);
 
-        if ((redis_is_word(word, "STORE") || redis_is_word(word, "STOREDIST")) && rest.len != 0)
+        if (rest.len == 0)
+            break;
+        if (redis_is_word(option, "STORE") || redis_is_word(option, "STOREDIST"))
             target_add(target, resp_next_argument(&rest));
+        else if (redis_is_word(option, "BY") || redis_is_word(option, "GET"))
+            resp_next_argument(&rest);
     }
 }
 
@@ -119,7 +127,7 @@ static void send_to_one(struct client *client, const struct plan_input *input)
         client_answer(client,
                       STR("-CROSSSLOT Keys in request are on different servers of the pool; "
                           "a hash tag keeps them together\r\n"));
-    else if (!plan_redis(input, target.key))
+    else if (!plan_redis(input, target.is_set ? target.key : no_key))
         client_answer_no_memory(client);
 }
 
@@ -145,7 +153,7 @@ static void split(struct client *client, const struct plan_input *input)
 
 static void send_to_any(struct client *client, const struct plan_input *input)
 {
-    if (!plan_redis(input, STR("placeholder")))
+    if (!plan_redis(input, no_key))
         client_answer_no_memory(client);
 }
 

@@ -109,6 +109,17 @@ class Node(Program):
         super().__init__('cachenode', user + where + list(arguments), port, unix_path)
 
 
+class Redis(Program):
+    """Debian's redis-server; it keeps nothing on disk."""
+
+    def __init__(self, *arguments, port=None, unix_path=None):
+        port = port or free_port()
+        where = (['--port', '0', '--unixsocket', unix_path] if unix_path else
+                 ['--port', str(port), '--bind', '127.0.0.1'])
+        super().__init__('/usr/bin/redis-server', where + ['--save', '', '--appendonly', 'no',
+                                                           *arguments], port, unix_path)
+
+
 class Proxy(Program):
     """`text` is YAML with %d where the port to listen on belongs, unless that is unix_path."""
 
@@ -126,5 +137,6 @@ class Proxy(Program):
 def pool(nodes, *lines):
     """A pool of nodes as YAML; further lines as `key: value`."""
     keys = ['listen: 127.0.0.1:%d', 'hash: murmur', 'distribution: ketama', *lines, 'servers:']
-    servers = ['  - 127.0.0.1:%d:1 node%d' % (node.port, i) for i, node in enumerate(nodes)]
+    servers = ['  - %s:1 node%d' % (getattr(node, 'unix_path', None) or
+                                    '127.0.0.1:%d' % node.port, i) for i, node in enumerate(nodes)]
     return 'pool:\n' + ''.join('  %s\n' % line for line in keys + servers)
