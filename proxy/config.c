@@ -131,6 +131,19 @@ static const char *parse_ring_points(struct str value, void *field)
         __VA_ARGS__                                                                                \
     }
 
+/* About the whole proxy: keys beside the pools' names. */
+static const struct option config_options[] = {
+    {.key = "workers",
+     .type = OPTION_COUNT,
+     .offset = offsetof(struct config, workers),
+     .initial = "1",
+     .min = 1,
+     .max = 64,
+     .help = "data threads; -w has the last word"},
+};
+
+#define CONFIG_OPTIONS config_options, OPTION_COUNT_OF(config_options)
+
 static const struct option pool_options[] = {
     POOL_OPTION("listen", CUSTOM, listen, .parse = parse_listen,
                 .argument = "host:port, or /path and octal permissions",
@@ -391,6 +404,38 @@ static bool check_listens(struct loader *loader, const struct config *config)
     return is_good;
 }
 
+/* An entry of a single value is about the whole proxy; the others are pools. */
+static bool read_entry(struct loader *loader, const struct yaml_value *key,
+                       const struct yaml_value *value, struct config *config)
+{
+    const struct option *option = option_find(CONFIG_OPTIONS, key->text);
+    char error[OPTION_ERROR_MAX];
+
+    loader->pool_key = key;
+    if (option == NULL || value->kind != YAML_SCALAR) {
+        config->pool_count++;
+        return read_pool(loader, value, &config->pools[config->pool_count - 1]);
+    }
+    if (option_set(option, config, value->text, error))
+        return true;
+    yaml_file_complain(loader->file, value, loader->error, loader->error_size, "%s", error);
+    return false;
+}
+
+static bool read_entries(struct loader *loader, const struct yaml_value *root,
+                         struct config *config)
+{
+    for (size_t i = 0; i < root->count; i += 2) {
+        if (!read_entry(loader, root->children[i], root->children[i + 1], config))
+            return false;
+    }
+    if (config->pool_count != 0)
+        return true;
+    yaml_file_complain(loader->file, root, loader->error, loader->error_size,
+                       "at least one pool was expected");
+    return false;
+}
+
 static struct config *read_config(struct loader *loader)
 {
     const struct yaml_value *root = loader->file->root;
@@ -406,17 +451,14 @@ static struct config *read_config(struct loader *loader)
         yaml_file_complain(loader->file, root, loader->error, loader->error_size, "out of memory");
         return NULL;
     }
-    for (size_t i = 0; i < root->count / 2; i++) {
-        config->pool_count = i + 1;
-        loader->pool_key = root->children[2 * i];
-        if (!read_pool(loader, root->children[2 * i + 1], &config->pools[i])) {
-            config_free(config);
-            return NULL;
-        }
+    config->holds = 1;
+    if (!option_defaults(CONFIG_OPTIONS, config) || !read_entries(loader, root, config)) {
+        config_release(config);
+        return NULL;
     }
     qsort(config->pools, config->pool_count, sizeof(config->pools[0]), compare_pools);
     if (!check_listens(loader, config)) {
-        config_free(config);
+        config_release(config);
         return NULL;
     }
     return config;
@@ -457,13 +499,35 @@ static void free_pool(struct pool_config *pool)
     option_free(POOL_OPTIONS, pool);
 }
 
-void config_free(struct config *config)
+struct config *config_hold(struct config *config)
 {
-    if (config == NULL)
+    __atomic_add_fetch(&config->holds, 1, __ATOMIC_RELAXED);
+    return config;
+}
+
+void config_release(struct config *config)
+{
+    if (config == NULL || __atomic_sub_fetch(&config->holds, 1, __ATOMIC_ACQ_REL) != 0)
         return;
     for (size_t i = 0; i < config->pool_count; i++)
         free_pool(&config->pools[i]);
     free(config);
+}
+
+void config_compare_options(const struct pool_config *a, const struct pool_config *b,
+                            void (*say)(const struct pool_config *pool, const char *option))
+{
+    for (size_t i = 0; i < OPTION_COUNT_OF(pool_options); i++) {
+        if (!option_is_same(&pool_options[i], a, b))
+            say(b, pool_options[i].key);
+    }
+    if (memcmp(&a->hash_tag, &b->hash_tag, sizeof(a->hash_tag)) != 0)
+        say(b, "hash_tag");
+}
+
+bool config_is_same_pool(const struct pool_config *a, const struct pool_config *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->redis == b->redis;
 }
 
 struct ring *config_build_ring(const struct pool_config *pool)
@@ -484,6 +548,8 @@ struct ring *config_build_ring(const struct pool_config *pool)
 
 void config_print_reference(FILE *out)
 {
+    option_print_reference(out, CONFIG_OPTIONS);
+    fputs("\n## Keys of a pool\n\nUnder each pool's name.\n\n", out);
     option_print_reference(out, POOL_OPTIONS);
     fputs("| `servers` | a list of `host:port:weight name` or `/path/of/socket:weight name`; the "
           "name may be left out | - | the servers, by whose names keys are spread; required |\n",

@@ -67,6 +67,8 @@ struct pool_config {
 };
 
 struct config {
+    unsigned holds;    /* atomic */
+    uint32_t workers;  /* at least 1 */
     size_t pool_count; /* at least 1 */
     struct pool_config pools[];
 };
@@ -75,14 +77,25 @@ enum { CONFIG_ERROR_MAX = 1024 }; /* bytes for any message */
 
 /*
  * Reads and checks the file at `path`. Returns NULL with a message
- * "path:line:column: ..." in `error`. To be freed with config_free.
+ * "path:line:column: ..." in `error`. To be let go with config_release.
  */
 struct config *config_load(const char *path, char *error, size_t error_size);
 
 /* The same for text at hand; messages call it `name`. */
 struct config *config_parse(const char *name, struct str text, char *error, size_t error_size);
 
-void config_free(struct config *config);
+/* Keeps it for one more user; from any thread. Returns it. */
+struct config *config_hold(struct config *config);
+
+/* Frees it when its last user lets go. NULL is fine. */
+void config_release(struct config *config);
+
+/* Calls `say` for each option of a pool, other than its servers, that differs. */
+void config_compare_options(const struct pool_config *a, const struct pool_config *b,
+                            void (*say)(const struct pool_config *pool, const char *option));
+
+/* Whether both are the same pool for its clients: the name is, and so is what it speaks. */
+bool config_is_same_pool(const struct pool_config *a, const struct pool_config *b);
 
 /* The ring of all the pool's servers, to be freed with free(); NULL when memory ran out. */
 struct ring *config_build_ring(const struct pool_config *pool);

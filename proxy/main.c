@@ -19,9 +19,7 @@ static void print_reference(FILE *out)
           "\n\n## Command line\n\n",
           out);
     proxy_options_print_reference(out);
-    fputs("\n## Keys of a pool\n\nIn the configuration file, which maps pools' names to these."
-          "\n\n",
-          out);
+    fputs("\n## Keys of the configuration file\n\nBeside the names of the pools.\n\n", out);
     config_print_reference(out);
     stats_print_reference(out);
 }
@@ -78,23 +76,23 @@ static int run(const struct proxy_options *options)
         return 1;
     }
     if (answer_from(config, options)) {
-        config_free(config);
+        config_release(config);
         return 0;
     }
     log_set_level(options->verbosity);
     if (options->log_path != NULL && !log_open(options->log_path)) {
         perror(options->log_path);
-        config_free(config);
+        config_release(config);
         return 1;
     }
     if (options->daemonize && !daemon_start(&in_background)) {
         log_error("cannot go to the background: %m");
-        config_free(config);
+        config_release(config);
         return 1;
     }
     advice_give(config, log_advice);
     status = proxy_run(options, config);
-    config_free(config);
+    config_release(config);
     return status;
 }
 

@@ -38,6 +38,8 @@ static const struct option proxy_option_table[] = {
                  .initial = "30000", .help = "interval of the statistics in milliseconds"),
     PROXY_OPTION("pid-file", STRING, pid_path, .letter = 'p', .argument = "FILE",
                  .help = "file to write the pid to"),
+    PROXY_OPTION("workers", COUNT, workers, .letter = 'w', .initial = "0", .max = 64,
+                 .help = "data threads; 0: as the configuration says, or one"),
     PROXY_OPTION("mbuf-size", COUNT, mbuf_size, .letter = 'm', .initial = "16384", .min = 512,
                  .max = 16777216, .help = "accepted for nutcracker's sake"),
 };

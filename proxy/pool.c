@@ -4,24 +4,30 @@
 #include "common/base/log.h"
 #include "proxy/pool.h"
 
-/* Builds the ring of the servers that are not ejected; false when memory ran out, the ring
- * is then as before. */
-static bool build_ring(struct pool *pool)
+/* Makes the ring of those of the servers that are not ejected, by way of `members`. *ring is
+ * NULL when there are none; false when memory ran out. */
+static bool make_ring(const struct pool_config *config, struct pool_server **servers,
+                      struct ring_server *members, struct ring **ring)
 {
-    struct ring *ring = NULL;
     unsigned count = 0;
 
-    for (uint32_t i = 0; i < pool->config->server_count; i++) {
-        const struct server_config *config = &pool->config->servers[i];
+    for (uint32_t i = 0; i < config->server_count; i++) {
+        const struct server_config *server = &config->servers[i];
 
-        if (!pool->servers[i]->server.is_ejected)
-            pool->members[count++] = (struct ring_server){str_of(config->name), config->weight, i};
+        if (!servers[i]->server.is_ejected)
+            members[count++] = (struct ring_server){str_of(server->name), server->weight, i};
     }
-    if (count != 0) {
-        ring = ring_build(pool->config->distribution, pool->members, count);
-        if (ring == NULL)
-            return false;
-    }
+    *ring = count != 0 ? ring_build(config->distribution, members, count) : NULL;
+    return count == 0 || *ring != NULL;
+}
+
+/* Builds the pool's ring anew; false when memory ran out, the ring is then as before. */
+static bool build_ring(struct pool *pool)
+{
+    struct ring *ring;
+
+    if (!make_ring(pool->config, pool->servers, pool->members, &ring))
+        return false;
     free(pool->ring);
     pool->ring = ring;
     return true;
@@ -93,46 +99,213 @@ static void follow_location(struct location *location)
         upstream_follow(&place->upstreams[i]);
 }
 
-static bool open_server(struct pool *pool, uint32_t index,
-                        const struct pool_surroundings *surroundings)
+/* --- servers --- */
+
+/* Tells a server what the configuration says of it; the name and where it is do not change. */
+static void configure(struct pool_server *place, const struct pool_config *config, uint32_t index)
 {
-    const struct pool_config *config = pool->config;
+    place->index = index;
+    place->server.config = &config->servers[index];
+    place->server.location.config = &config->servers[index];
+    place->server.location.interval_ms = config->resolve_interval_ms;
+    place->server.pool_config = config;
+    place->server.timeout_ms = config->timeout_ms;
+}
+
+static void close_server(struct pool_server *place)
+{
+    for (uint32_t i = 0; i < place->upstream_count; i++)
+        upstream_close(&place->upstreams[i]);
+    location_close(&place->server.location);
+    list_remove(&place->link);
+    config_release(place->config);
+    free(place);
+}
+
+static struct pool_server *open_server(struct pool *pool, const struct pool_config *config,
+                                       uint32_t index, const struct pool_surroundings *surroundings)
+{
     uint32_t count = config->server_connections;
     struct pool_server *place = calloc(1, sizeof(*place) + count * sizeof(place->upstreams[0]));
 
     if (place == NULL)
-        return false;
-    pool->servers[index] = place;
+        return NULL;
+    configure(place, config, index);
+    list_init(&place->link);
     place->pool = pool;
-    place->index = index;
     place->upstream_count = count;
-    place->server.config = &config->servers[index];
-    place->server.pool_config = config;
     place->server.backend = backend_of(config);
     place->server.on_failure = count_failure;
     place->server.loop = surroundings->loop;
     place->server.connections = surroundings->connections;
-    place->server.timeout_ms = config->timeout_ms;
     for (uint32_t i = 0; i < count; i++)
         upstream_init(&place->upstreams[i], &place->server);
     place->server.location.changed = follow_location;
-    return location_open(&place->server.location, place->server.config, config->resolve_interval_ms,
-                         surroundings->loop, surroundings->resolver);
+    if (location_open(&place->server.location, place->server.config, config->resolve_interval_ms,
+                      surroundings->loop, surroundings->resolver))
+        return place;
+    close_server(place);
+    return NULL;
 }
+
+/* Whether it can be closed without cutting anything off. */
+static bool is_idle(const struct pool_server *place)
+{
+    unsigned links = 0;
+
+    for (uint32_t i = 0; i < place->upstream_count; i++) {
+        if (!upstream_is_idle(&place->upstreams[i]))
+            return false;
+        links += place->upstreams[i].link != NULL;
+    }
+    return links == place->server.links;
+}
+
+/* --- a new configuration --- */
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* Whether connections made for one configuration serve for the other. */
+static bool has_same_connections(const struct pool_config *a, const struct pool_config *b)
+{
+    return a->server_connections == b->server_connections && a->redis_db == b->redis_db &&
+           is_same_text(a->redis_auth, b->redis_auth);
+}
+
+/* The server that is there already; NULL: none is called so, or it has moved. */
+static struct pool_server *find_same(const struct pool *pool, const struct pool_config *config,
+                                     const struct server_config *wanted)
+{
+    if (!has_same_connections(pool->config, config))
+        return NULL;
+    for (size_t i = 0; i < pool->config->server_count; i++) {
+        const struct server_config *present = &pool->config->servers[i];
+
+        if (strcmp(present->name, wanted->name) == 0)
+            return present->port == wanted->port && is_same_text(present->host, wanted->host) &&
+                           is_same_text(present->unix_path, wanted->unix_path)
+                       ? pool->servers[i]
+                       : NULL;
+    }
+    return NULL;
+}
+
+/* What a new configuration needs, before anything is changed. */
+struct successor {
+    struct pool_server **servers;
+    struct ring_server *members;
+    struct ring *ring;
+};
+
+static void drop_successor(const struct pool *pool, struct successor *next, size_t count)
+{
+    for (size_t i = 0; next->servers != NULL && i < count; i++) {
+        bool is_new = next->servers[i] != NULL;
+
+        for (size_t k = 0; is_new && pool->servers != NULL && k < pool->config->server_count; k++)
+            is_new = pool->servers[k] != next->servers[i];
+        if (is_new)
+            close_server(next->servers[i]);
+    }
+    free(next->servers);
+    free(next->members);
+}
+
+static bool make_successor(struct pool *pool, const struct pool_config *config,
+                           const struct pool_surroundings *surroundings, struct successor *next)
+{
+    bool is_good;
+
+    next->servers = calloc(config->server_count, sizeof(*next->servers));
+    next->members = calloc(config->server_count, sizeof(*next->members));
+    is_good = next->servers != NULL && next->members != NULL;
+    for (uint32_t i = 0; is_good && i < config->server_count; i++) {
+        if (pool->servers != NULL)
+            next->servers[i] = find_same(pool, config, &config->servers[i]);
+        if (next->servers[i] == NULL)
+            next->servers[i] = open_server(pool, config, i, surroundings);
+        is_good = next->servers[i] != NULL;
+    }
+    if (is_good && make_ring(config, next->servers, next->members, &next->ring))
+        return true;
+    drop_successor(pool, next, config->server_count);
+    return false;
+}
+
+/* Takes a server out of use: it keeps the configuration that it was in. */
+static void retire(struct pool *pool, struct pool_server *place, struct config *old)
+{
+    place->config = config_hold(old);
+    list_append(&pool->retired, &place->link);
+}
+
+bool pool_change(struct pool *pool, const struct pool_config *config,
+                 const struct pool_surroundings *surroundings, struct config *old)
+{
+    struct successor next = {0};
+
+    if (!make_successor(pool, config, surroundings, &next))
+        return false;
+    for (uint32_t i = 0; i < config->server_count; i++)
+        configure(next.servers[i], config, i);
+    for (size_t i = 0; i < pool->config->server_count; i++) {
+        struct pool_server *place = pool->servers[i];
+
+        if (place->server.pool_config != config)
+            retire(pool, place, old);
+    }
+    free(pool->servers);
+    free(pool->members);
+    free(pool->ring);
+    pool->servers = next.servers;
+    pool->members = next.members;
+    pool->ring = next.ring;
+    pool->config = config;
+    note_retry(pool);
+    return true;
+}
+
+void pool_reap(struct pool *pool)
+{
+    LIST_EACH (&pool->retired, link, after) {
+        struct pool_server *place = container_of(link, struct pool_server, link);
+
+        if (is_idle(place))
+            close_server(place);
+    }
+}
+
+bool pool_is_idle(const struct pool *pool)
+{
+    for (size_t i = 0; i < pool->config->server_count; i++) {
+        if (!is_idle(pool->servers[i]))
+            return false;
+    }
+    LIST_EACH (&pool->retired, link, after) {
+        if (!is_idle(container_of(link, struct pool_server, link)))
+            return false;
+    }
+    return true;
+}
+
+/* --- the pool --- */
 
 bool pool_open(struct pool *pool, const struct pool_config *config,
                const struct pool_surroundings *surroundings)
 {
+    struct successor first = {0};
+
     *pool = (struct pool){.config = config, .retry_at_us = UINT64_MAX};
-    pool->servers = calloc(config->server_count, sizeof(*pool->servers));
-    pool->members = calloc(config->server_count, sizeof(*pool->members));
-    if (pool->servers == NULL || pool->members == NULL)
+    list_init(&pool->retired);
+    if (!make_successor(pool, config, surroundings, &first))
         return false;
-    for (uint32_t i = 0; i < config->server_count; i++) {
-        if (!open_server(pool, i, surroundings))
-            return false;
-    }
-    return build_ring(pool);
+    pool->servers = first.servers;
+    pool->members = first.members;
+    pool->ring = first.ring;
+    return true;
 }
 
 void pool_preconnect(struct pool *pool)
@@ -161,15 +334,10 @@ struct pool_server *pool_pick(struct pool *pool, struct str key)
 
 void pool_close(struct pool *pool)
 {
-    for (size_t i = 0; pool->servers != NULL && i < pool->config->server_count; i++) {
-        struct pool_server *place = pool->servers[i];
-
-        for (uint32_t k = 0; place != NULL && k < place->upstream_count; k++)
-            upstream_close(&place->upstreams[k]);
-        if (place != NULL)
-            location_close(&place->server.location);
-        free(place);
-    }
+    for (size_t i = 0; pool->servers != NULL && i < pool->config->server_count; i++)
+        close_server(pool->servers[i]);
+    LIST_EACH (&pool->retired, link, after)
+        close_server(container_of(link, struct pool_server, link));
     free(pool->servers);
     free(pool->members);
     free(pool->ring);

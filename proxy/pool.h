@@ -5,6 +5,7 @@
 #ifndef PROXY_POOL_H
 #define PROXY_POOL_H
 
+#include "common/base/list.h"
 #include "proxy/upstream.h"
 
 /* X(name, kind, help), in nutcracker's order */
@@ -23,7 +24,9 @@ struct pool_metrics {
 struct pool_server {
     struct server server;
     struct pool *pool;
-    uint32_t index; /* in pool->servers */
+    struct list link;      /* in pool->retired */
+    struct config *config; /* held by one that is retired: its own is in it */
+    uint32_t index;        /* in pool->servers */
     uint32_t upstream_count;
     struct upstream upstreams[];
 };
@@ -43,6 +46,7 @@ struct pool {
     struct pool_server **servers; /* config->server_count of them */
     struct ring *ring;            /* NULL: all servers are ejected */
     struct ring_server *members;  /* room for building rings */
+    struct list retired;          /* servers that a new configuration has no more */
     unsigned ejected_count;
     uint64_t retry_at_us; /* when the first ejected server may come back */
 };
@@ -57,6 +61,20 @@ struct pool_surroundings {
 /* False when memory ran out; pool_close is due either way. */
 bool pool_open(struct pool *pool, const struct pool_config *config,
                const struct pool_surroundings *surroundings);
+
+/*
+ * Takes over a new configuration, `old` being the one that its present one is in. Servers that
+ * are in both keep their connections; those that are gone answer what they were asked, until
+ * pool_reap finds them done. False when memory ran out; nothing has then changed.
+ */
+bool pool_change(struct pool *pool, const struct pool_config *config,
+                 const struct pool_surroundings *surroundings, struct config *old);
+
+/* Frees servers that are gone and have answered all. */
+void pool_reap(struct pool *pool);
+
+/* Whether no server, gone or not, has anything to answer. */
+bool pool_is_idle(const struct pool *pool);
 
 /* Connects to all servers, if the configuration wishes so. */
 void pool_preconnect(struct pool *pool);

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -11,29 +12,57 @@
 #include "proxy/proxy.h"
 #include "proxy/stats.h"
 
+/* What a worker posts when it has drained. */
+struct drained {
+    struct loop_post post;
+    struct proxy *proxy;
+};
+
 struct proxy {
     struct loop control;
-    struct worker worker;
+    struct worker *workers;
+    unsigned worker_count;
+    struct resolver *resolver;
+    struct reload reload;
     struct stats_port stats_port;
     struct signals signals;
     uint64_t started_us;
     bool is_draining;
+    struct drained *drained; /* of each worker */
+    unsigned drained_count;
 };
+
+static void worker_drained(struct loop_post *post)
+{
+    struct proxy *proxy = container_of(post, struct drained, post)->proxy;
+
+    if (++proxy->drained_count == proxy->worker_count)
+        loop_stop(&proxy->control);
+}
 
 static void end_caught(int number, void *context)
 {
     struct proxy *proxy = context;
 
+    if (proxy->is_draining)
+        return;
     log_notice("signal %d: draining", number);
     proxy->is_draining = true;
-    worker_drain(&proxy->worker);
+    for (unsigned i = 0; i < proxy->worker_count; i++) {
+        proxy->drained[i] = (struct drained){.post = {.run = worker_drained}, .proxy = proxy};
+        list_init(&proxy->drained[i].post.link);
+        worker_drain(&proxy->workers[i], &proxy->drained[i].post);
+    }
 }
 
-static void reopen_caught(int number, void *context)
+static void hangup_caught(int number, void *context)
 {
+    struct proxy *proxy = context;
+
     (void)number;
-    (void)context;
     log_reopen();
+    if (!proxy->is_draining)
+        reload_start(&proxy->reload);
 }
 
 static void level_caught(int number, void *context)
@@ -49,38 +78,41 @@ static void ignored_caught(int number, void *context)
 }
 
 static const struct signal_row signal_rows[] = {{SIGTERM, end_caught},    {SIGINT, end_caught},
-                                                {SIGHUP, reopen_caught},  {SIGTTIN, level_caught},
+                                                {SIGHUP, hangup_caught},  {SIGTTIN, level_caught},
                                                 {SIGTTOU, level_caught},  {SIGUSR1, ignored_caught},
                                                 {SIGUSR2, ignored_caught}};
 
 /* --- pages of the statistics' port --- */
 
-static uint64_t uptime_s(const struct proxy *proxy)
+static struct stats_source source_of(const struct proxy *proxy)
 {
-    return (clock_read_us() - proxy->started_us) / 1000000;
+    return (struct stats_source){.workers = proxy->workers,
+                                 .worker_count = proxy->worker_count,
+                                 .reload = &proxy->reload,
+                                 .uptime_s = (clock_read_us() - proxy->started_us) / 1000000};
 }
 
 static bool render_json(struct stats_port *port, struct chain *out)
 {
-    struct proxy *proxy = container_of(port, struct proxy, stats_port);
+    struct stats_source source = source_of(container_of(port, struct proxy, stats_port));
 
-    stats_render(&proxy->worker, uptime_s(proxy), false, out);
+    stats_render(&source, false, out);
     return true;
 }
 
 static bool render_all(struct stats_port *port, struct chain *out)
 {
-    struct proxy *proxy = container_of(port, struct proxy, stats_port);
+    struct stats_source source = source_of(container_of(port, struct proxy, stats_port));
 
-    stats_render(&proxy->worker, uptime_s(proxy), true, out);
+    stats_render(&source, true, out);
     return true;
 }
 
 static bool render_metrics(struct stats_port *port, struct chain *out)
 {
-    struct proxy *proxy = container_of(port, struct proxy, stats_port);
+    struct stats_source source = source_of(container_of(port, struct proxy, stats_port));
 
-    stats_render_prometheus(&proxy->worker, uptime_s(proxy), out);
+    stats_render_prometheus(&source, out);
     return true;
 }
 
@@ -129,12 +161,16 @@ static bool open_stats(struct proxy *proxy, const struct proxy_options *options)
     return true;
 }
 
-/* Runs with the control loop and the worker open. */
+/* Runs with the control loop and the workers open. */
 static int run_open(struct proxy *proxy, const struct proxy_options *options)
 {
+    bool is_started = true;
+
     if (!open_stats(proxy, options))
         return 1;
-    if (!worker_start(&proxy->worker)) {
+    for (unsigned i = 0; is_started && i < proxy->worker_count; i++)
+        is_started = worker_start(&proxy->workers[i]);
+    if (!is_started) {
         log_error("cannot start: %m");
         stats_port_close(&proxy->stats_port);
         return 1;
@@ -149,10 +185,52 @@ static int run_open(struct proxy *proxy, const struct proxy_options *options)
     return 0;
 }
 
-int proxy_run(const struct proxy_options *options, const struct config *config)
+/* Makes the workers; proxy->worker_count are to be closed either way. */
+static bool open_workers(struct proxy *proxy, struct config *config, unsigned count)
+{
+    static const struct sockets_present nothing = {0};
+    struct sockets *sockets = sockets_open(config, count, &nothing);
+    bool is_open = sockets != NULL;
+
+    while (is_open && proxy->worker_count < count) {
+        struct worker_setup setup = {.number = proxy->worker_count,
+                                     .config = config,
+                                     .sockets = sockets,
+                                     .control = &proxy->control,
+                                     .resolver = proxy->resolver};
+
+        is_open = worker_open(&proxy->workers[proxy->worker_count++], &setup);
+    }
+    if (sockets != NULL)
+        sockets_free(sockets);
+    return is_open;
+}
+
+/* Runs with the control loop open and signals caught. */
+static int run_workers(struct proxy *proxy, const struct proxy_options *options,
+                       struct config *config)
+{
+    unsigned count = options->workers != 0 ? options->workers : config->workers;
+    int status = 1;
+
+    proxy->workers = calloc(count, sizeof(*proxy->workers));
+    proxy->drained = calloc(count, sizeof(*proxy->drained));
+    if (proxy->workers == NULL || proxy->drained == NULL ||
+        !reload_open(&proxy->reload, options->config_path, config, proxy->workers, count))
+        log_error("out of memory");
+    else if (open_workers(proxy, config, count))
+        status = run_open(proxy, options);
+    for (unsigned i = 0; i < proxy->worker_count; i++)
+        worker_close(&proxy->workers[i]);
+    reload_close(&proxy->reload);
+    free(proxy->workers);
+    free(proxy->drained);
+    return status;
+}
+
+int proxy_run(const struct proxy_options *options, struct config *config)
 {
     struct proxy proxy = {.started_us = clock_read_us()};
-    struct resolver *resolver;
     int status = 1;
 
     if (!loop_open(&proxy.control)) {
@@ -166,14 +244,12 @@ int proxy_run(const struct proxy_options *options, const struct config *config)
         loop_close(&proxy.control);
         return 1;
     }
-    resolver = resolver_create();
-    if (resolver == NULL)
+    proxy.resolver = resolver_create();
+    if (proxy.resolver == NULL) {
         log_error("out of memory");
-    if (resolver != NULL && worker_open(&proxy.worker, config, &proxy.control, resolver))
-        status = run_open(&proxy, options);
-    if (resolver != NULL) {
-        worker_close(&proxy.worker);
-        resolver_close(resolver);
+    } else {
+        status = run_workers(&proxy, options, config);
+        resolver_close(proxy.resolver);
     }
     signals_close(&proxy.signals);
     loop_close(&proxy.control);

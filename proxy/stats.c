@@ -5,6 +5,7 @@
 #include "common/base/version.h"
 #include "common/metric/json.h"
 #include "common/metric/prometheus.h"
+#include "proxy/snapshot.h"
 #include "proxy/stats.h"
 
 static const struct metric pool_table[] = {POOL_METRICS(METRIC_DESCRIBE)};
@@ -17,10 +18,10 @@ static void put_numbers(struct json *json, const struct metric *table, size_t co
                         const uint64_t *numbers)
 {
     for (size_t i = 0; i < count; i++)
-        json_number(json, str_of(table[i].name), metric_get(&numbers[i]));
+        json_number(json, str_of(table[i].name), numbers[i]);
 }
 
-static void put_pool(struct json *json, const struct pool *pool, bool with_more)
+static void put_pool(struct json *json, const struct pool_snapshot *pool, bool with_more)
 {
     json_open(json, str_of(pool->config->name));
     put_numbers(json, pool_table, COUNT_OF(pool_table), (const uint64_t *)&pool->metrics);
@@ -28,7 +29,7 @@ static void put_pool(struct json *json, const struct pool *pool, bool with_more)
         put_numbers(json, pool_more_table, COUNT_OF(pool_more_table),
                     (const uint64_t *)&pool->more);
     for (size_t i = 0; i < pool->config->server_count; i++) {
-        const struct server *server = &pool->servers[i]->server;
+        const struct server_snapshot *server = &pool->servers[i];
 
         json_open(json, str_of(server->config->name));
         put_numbers(json, server_table, COUNT_OF(server_table), (const uint64_t *)&server->metrics);
@@ -37,92 +38,108 @@ static void put_pool(struct json *json, const struct pool *pool, bool with_more)
     json_close(json);
 }
 
-void stats_render(const struct worker *worker, uint64_t uptime_s, bool with_more, struct chain *out)
+void stats_render(const struct stats_source *source, bool with_more, struct chain *out)
 {
+    struct snapshot snapshot;
     struct json json = {0};
     char host[256] = "";
 
     gethostname(host, sizeof(host) - 1);
+    json.failed = !snapshot_take(&snapshot, source->workers, source->worker_count);
     json_open(&json, (struct str){NULL, 0});
     json_text(&json, STR("service"), STR("nutcracker"));
     json_text(&json, STR("source"), str_of(host));
     json_text(&json, STR("version"), STR(NUTCRACKER_VERSION));
-    json_number(&json, STR("uptime"), uptime_s);
+    json_number(&json, STR("uptime"), source->uptime_s);
     json_number(&json, STR("timestamp"), (uint64_t)clock_wall_s());
-    json_number(&json, STR("total_connections"),
-                metric_get(&worker->connections.total_connections));
-    json_number(&json, STR("curr_connections"), metric_get(&worker->connections.curr_connections));
-    for (size_t i = 0; i < worker->door_count; i++)
-        put_pool(&json, &worker->doors[i].pool, with_more);
+    json_number(&json, STR("total_connections"), snapshot.connections.total_connections);
+    json_number(&json, STR("curr_connections"), snapshot.connections.curr_connections);
+    for (size_t i = 0; i < snapshot.pool_count; i++)
+        put_pool(&json, &snapshot.pools[i], with_more);
     json_close(&json);
     json_raw(&json, STR("\n"));
     if (!json.failed)
         chain_copy(out, (struct str){json.text, json.len});
     free(json.text);
+    snapshot_free(&snapshot);
 }
 
 /* --- Prometheus --- */
 
-/* The families of a table of which every pool has a block, `offset` into it. */
-static void put_pool_families(struct chain *out, const struct worker *worker,
+/* The families of a table of which every pool has a block, `offset` into its snapshot. */
+static void put_pool_families(struct chain *out, const struct snapshot *snapshot,
                               const struct metric *table, size_t count, size_t offset)
 {
     for (size_t row = 0; row < count; row++) {
         prometheus_family(out, "cacheproxy", &table[row]);
-        for (size_t i = 0; i < worker->door_count; i++) {
-            const struct pool *pool = &worker->doors[i].pool;
+        for (size_t i = 0; i < snapshot->pool_count; i++) {
+            const struct pool_snapshot *pool = &snapshot->pools[i];
             const uint64_t *block = (const uint64_t *)(const void *)((const char *)pool + offset);
             struct prometheus_label labels[] = {{"pool", str_of(pool->config->name)},
                                                 {NULL, {NULL, 0}}};
 
-            prometheus_sample(out, "cacheproxy", &table[row], labels, metric_get(&block[row]));
+            prometheus_sample(out, "cacheproxy", &table[row], labels, block[row]);
         }
     }
 }
 
-static void put_server_family(struct chain *out, const struct worker *worker, size_t row)
+static void put_server_family(struct chain *out, const struct snapshot *snapshot, size_t row)
 {
     prometheus_family(out, "cacheproxy_server", &server_table[row]);
-    for (size_t i = 0; i < worker->door_count; i++) {
-        const struct pool *pool = &worker->doors[i].pool;
+    for (size_t i = 0; i < snapshot->pool_count; i++) {
+        const struct pool_snapshot *pool = &snapshot->pools[i];
 
         for (size_t j = 0; j < pool->config->server_count; j++) {
-            const struct server *server = &pool->servers[j]->server;
+            const struct server_snapshot *server = &pool->servers[j];
             const uint64_t *block = (const uint64_t *)&server->metrics;
             struct prometheus_label labels[] = {{"pool", str_of(pool->config->name)},
                                                 {"server", str_of(server->config->name)},
                                                 {NULL, {NULL, 0}}};
 
-            prometheus_sample(out, "cacheproxy_server", &server_table[row], labels,
-                              metric_get(&block[row]));
+            prometheus_sample(out, "cacheproxy_server", &server_table[row], labels, block[row]);
         }
     }
 }
 
-void stats_render_prometheus(const struct worker *worker, uint64_t uptime_s, struct chain *out)
+static void put_own(struct chain *out, const struct stats_source *source,
+                    const struct snapshot *snapshot)
 {
-    static const struct metric uptime = {"uptime_seconds", METRIC_GAUGE, "since the start"};
-    static const struct metric total = {"connections", METRIC_COUNTER, "connections of all kinds"};
-    static const struct metric current = {"connections_open", METRIC_GAUGE,
-                                          "connections of all kinds that are open"};
-    const struct {
-        const struct metric *metric;
-        uint64_t value;
-    } own[] = {{&uptime, uptime_s},
-               {&total, metric_get(&worker->connections.total_connections)},
-               {&current, metric_get(&worker->connections.curr_connections)}};
+    static const struct metric table[] = {
+        {"uptime_seconds", METRIC_GAUGE, "since the start"},
+        {"connections", METRIC_COUNTER, "connections of all kinds"},
+        {"connections_open", METRIC_GAUGE, "connections of all kinds that are open"},
+        {"workers", METRIC_GAUGE, "data threads"},
+        {"reloads", METRIC_COUNTER, "configurations that were taken over"},
+        {"reloads_failed", METRIC_COUNTER, "configurations that were refused"},
+    };
+    const uint64_t values[] = {source->uptime_s,
+                               snapshot->connections.total_connections,
+                               snapshot->connections.curr_connections,
+                               source->worker_count,
+                               source->reload->count,
+                               source->reload->failed_count};
 
-    for (size_t i = 0; i < COUNT_OF(own); i++) {
-        prometheus_family(out, "cacheproxy", own[i].metric);
-        prometheus_sample(out, "cacheproxy", own[i].metric,
-                          &(struct prometheus_label){NULL, {NULL, 0}}, own[i].value);
+    for (size_t i = 0; i < COUNT_OF(table); i++) {
+        prometheus_family(out, "cacheproxy", &table[i]);
+        prometheus_sample(out, "cacheproxy", &table[i], &(struct prometheus_label){NULL, {NULL, 0}},
+                          values[i]);
     }
-    put_pool_families(out, worker, pool_table, COUNT_OF(pool_table),
-                      offsetof(struct pool, metrics));
-    put_pool_families(out, worker, pool_more_table, COUNT_OF(pool_more_table),
-                      offsetof(struct pool, more));
-    for (size_t row = 0; row < COUNT_OF(server_table); row++)
-        put_server_family(out, worker, row);
+}
+
+void stats_render_prometheus(const struct stats_source *source, struct chain *out)
+{
+    struct snapshot snapshot;
+
+    if (snapshot_take(&snapshot, source->workers, source->worker_count)) {
+        put_own(out, source, &snapshot);
+        put_pool_families(out, &snapshot, pool_table, COUNT_OF(pool_table),
+                          offsetof(struct pool_snapshot, metrics));
+        put_pool_families(out, &snapshot, pool_more_table, COUNT_OF(pool_more_table),
+                          offsetof(struct pool_snapshot, more));
+        for (size_t row = 0; row < COUNT_OF(server_table); row++)
+            put_server_family(out, &snapshot, row);
+    }
+    snapshot_free(&snapshot);
 }
 
 static void describe(FILE *out, const char *title, const struct metric *table, size_t count)

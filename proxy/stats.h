@@ -6,15 +6,22 @@
 
 #include <stdio.h>
 
-#include "proxy/worker.h"
+#include "proxy/reload.h"
 
-/* Writes them at the end of `out`; from any thread. With `with_more` also what nutcracker
+/* Whose statistics they are. */
+struct stats_source {
+    struct worker *workers;
+    unsigned worker_count;
+    const struct reload *reload;
+    uint64_t uptime_s;
+};
+
+/* Writes them at the end of `out`, in the control thread. With `with_more` also what nutcracker
  * does not have. */
-void stats_render(const struct worker *worker, uint64_t uptime_s, bool with_more,
-                  struct chain *out);
+void stats_render(const struct stats_source *source, bool with_more, struct chain *out);
 
 /* Writes them all in Prometheus' format. */
-void stats_render_prometheus(const struct worker *worker, uint64_t uptime_s, struct chain *out);
+void stats_render_prometheus(const struct stats_source *source, struct chain *out);
 
 /* Prints names and descriptions. */
 void stats_describe(FILE *out);

@@ -256,6 +256,7 @@ static void link_closed(struct conn *conn)
     if (link->is_connected)
         metric_sub(&metrics->server_connections, 1);
     metric_sub(&link->server->connections->curr_connections, 1);
+    link->server->links--;
     free(link);
 }
 
@@ -276,6 +277,7 @@ static void make_link(struct upstream *upstream)
     link->upstream = upstream;
     link->server = server;
     link->addr = location->addrs[location->first];
+    server->links++;
     metric_add(&server->connections->total_connections, 1);
     metric_add(&server->connections->curr_connections, 1);
     upstream->link = link;

@@ -43,6 +43,12 @@ struct chain *upstream_out(struct upstream *upstream);
 /* Expects the reply for `leaf`, whose leaf->sent_len bytes stand at the end of the chain. */
 void upstream_expect(struct upstream *upstream, struct request *leaf);
 
+/* Whether nothing is under way: upstream_close would cut nothing off. */
+static inline bool upstream_is_idle(const struct upstream *upstream)
+{
+    return upstream->pending_count == 0;
+}
+
 /* Closes the connection and frees what is left, when the loop is over; pending requests
  * fail. */
 void upstream_close(struct upstream *upstream);

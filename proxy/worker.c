@@ -1,5 +1,7 @@
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
@@ -8,59 +10,76 @@
 enum { LOOK_US = 20 * 1000, LOOKS_MAX = 250, SPARE_RECORDS = 16384 };
 enum { TIDY_US = 3 * 1000 * 1000, RECORDS_KEPT = 256, BURST = 1024 };
 
+/* --- doors --- */
+
 static void door_accepted(struct listener *listener, int fd)
 {
     client_accept(&container_of(listener, struct door, listener)->context, fd);
 }
 
-static int listen_on(const struct pool_config *config)
+static struct pool_surroundings surroundings_of(struct worker *worker)
 {
-    const struct listen_config *where = &config->listen;
-    struct listen_options options = {.backlog = (int)config->backlog,
-                                     .reuseport = config->reuseport,
-                                     .has_unix_mode = where->has_mode,
-                                     .unix_mode = where->mode};
-    const char *step = "resolve", *error = "path too long";
-    struct addr addr;
-    int fd;
-
-    if (where->unix_path != NULL ? !addr_unix(where->unix_path, &addr)
-                                 : addr_resolve(where->host, where->port, &addr, 1, &error) == 0) {
-        log_error("pool '%s': %s: %s", config->name, where->text, error);
-        return -1;
-    }
-    fd = listener_socket(&addr, &options, &step);
-    if (fd < 0)
-        log_error("pool '%s': %s on '%s' failed: %m", config->name, step, where->text);
-    return fd;
+    return (struct pool_surroundings){
+        .loop = &worker->loop, .resolver = worker->resolver, .connections = &worker->connections};
 }
 
-static bool door_open(struct door *door, struct worker *worker, const struct pool_config *config)
+static void door_listen(struct door *door, int fd)
 {
-    struct pool_surroundings surroundings = {
-        .loop = &worker->loop, .resolver = worker->resolver, .connections = &worker->connections};
-    int fd;
+    struct worker *worker = door->worker;
 
+    listener_open(&door->listener, &worker->loop, fd, door_accepted);
+    metric_add(&worker->connections.total_connections, 1);
+    metric_add(&worker->connections.curr_connections, 1);
+}
+
+static void door_shut(struct door *door)
+{
+    if (door->listener.fd >= 0)
+        metric_sub(&door->worker->connections.curr_connections, 1);
+    listener_close(&door->listener);
+}
+
+static void door_close(struct door *door)
+{
+    door_shut(door);
+    client_close_all(&door->context);
+    pool_close(&door->pool);
+    config_release(door->config);
+    free(door);
+}
+
+/* The door of the pool `index` of `config`; NULL: memory ran out. */
+static struct door *door_open(struct worker *worker, struct config *config, size_t index)
+{
+    struct pool_surroundings surroundings = surroundings_of(worker);
+    struct door *door = calloc(1, sizeof(*door));
+
+    if (door == NULL)
+        return NULL;
     door->worker = worker;
+    door->config = config_hold(config);
     door->context = (struct client_context){.loop = &worker->loop,
                                             .pool = &door->pool,
                                             .records = &worker->records,
                                             .connections = &worker->connections};
     list_init(&door->context.clients);
     door->listener.fd = -1;
-    if (!pool_open(&door->pool, config, &surroundings)) {
-        log_error("pool '%s': out of memory", config->name);
-        return false;
-    }
-    fd = listen_on(config);
-    if (fd < 0)
-        return false;
-    listener_open(&door->listener, &worker->loop, fd, door_accepted);
-    metric_add(&worker->connections.total_connections, 1);
-    metric_add(&worker->connections.curr_connections, 1);
-    pool_preconnect(&door->pool);
-    return true;
+    if (pool_open(&door->pool, &config->pools[index], &surroundings))
+        return door;
+    door_close(door);
+    return NULL;
 }
+
+struct door *worker_find_door(const struct worker *worker, const char *name)
+{
+    for (size_t i = 0; i < worker->door_count; i++) {
+        if (strcmp(worker->doors[i]->pool.config->name, name) == 0)
+            return worker->doors[i];
+    }
+    return NULL;
+}
+
+/* --- leaving --- */
 
 static void look_around(struct loop_timer *timer)
 {
@@ -68,9 +87,11 @@ static void look_around(struct loop_timer *timer)
     bool is_empty = true;
 
     for (size_t i = 0; i < worker->door_count; i++)
-        is_empty = is_empty && list_is_empty(&worker->doors[i].context.clients);
+        is_empty = is_empty && list_is_empty(&worker->doors[i]->context.clients);
+    for (size_t i = 0; i < worker->leaving_count; i++)
+        is_empty = is_empty && list_is_empty(&worker->leaving[i]->context.clients);
     if (is_empty || ++worker->looks > LOOKS_MAX)
-        loop_stop(worker->control);
+        loop_post(worker->control, worker->drained);
     else
         loop_timer_set(timer, LOOK_US);
 }
@@ -80,17 +101,36 @@ static void drain(struct loop_post *post)
     struct worker *worker = container_of(post, struct worker, drain);
 
     for (size_t i = 0; i < worker->door_count; i++) {
-        listener_close(&worker->doors[i].listener);
-        client_drain_all(&worker->doors[i].context);
+        door_shut(worker->doors[i]);
+        client_drain_all(&worker->doors[i]->context);
     }
     loop_timer_set(&worker->patience, 0);
 }
 
-/* What a burst of requests took goes back to the system. */
+/* Frees the pools that were removed and whose clients have all gone. */
+static void reap_doors(struct worker *worker)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < worker->leaving_count; i++) {
+        struct door *door = worker->leaving[i];
+
+        if (list_is_empty(&door->context.clients) && pool_is_idle(&door->pool))
+            door_close(door);
+        else
+            worker->leaving[kept++] = door;
+    }
+    worker->leaving_count = kept;
+}
+
+/* What a burst of requests took goes back to the system, and so do servers that are gone. */
 static void tidy(struct loop_timer *timer)
 {
     struct worker *worker = container_of(timer, struct worker, tidying);
 
+    for (size_t i = 0; i < worker->door_count; i++)
+        pool_reap(&worker->doors[i]->pool);
+    reap_doors(worker);
     if (worker->records.count > RECORDS_KEPT + BURST) {
         freelist_trim(&worker->records, RECORDS_KEPT);
         chain_trim();
@@ -99,13 +139,133 @@ static void tidy(struct loop_timer *timer)
     loop_timer_set(timer, TIDY_US);
 }
 
-bool worker_open(struct worker *worker, const struct config *config, struct loop *control,
-                 struct resolver *resolver)
+/* --- a new configuration --- */
+
+/* A door that a new configuration still has; it may listen elsewhere. */
+static bool door_change(struct door *door, struct config *config, size_t index, int fd)
 {
-    *worker =
-        (struct worker){.control = control,
-                        .resolver = resolver,
-                        .records = {.size = sizeof(struct request), .ceiling = SPARE_RECORDS}};
+    const struct pool_config *pool = &config->pools[index];
+    struct pool_surroundings surroundings = surroundings_of(door->worker);
+
+    if (!pool_change(&door->pool, pool, &surroundings, door->config)) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    config_release(door->config);
+    door->config = config_hold(config);
+    if (fd >= 0) {
+        door_shut(door);
+        door_listen(door, fd);
+    } else {
+        listen(door->listener.fd, (int)pool->backlog);
+        if (pool->listen.unix_path != NULL && pool->listen.has_mode)
+            chmod(pool->listen.unix_path, pool->listen.mode);
+    }
+    pool_preconnect(&door->pool);
+    return true;
+}
+
+static struct door *door_to_keep(const struct worker *worker, const struct pool_config *pool)
+{
+    struct door *door = worker_find_door(worker, pool->name);
+
+    return door != NULL && config_is_same_pool(door->pool.config, pool) ? door : NULL;
+}
+
+/* Nobody new comes in; who is there is answered what he asked. */
+static void door_leave(struct worker *worker, struct door *door, const struct config *config)
+{
+    for (size_t i = 0; i < config->pool_count; i++) {
+        /* The file is another pool's by now. */
+        if (sockets_same_place(&config->pools[i].listen, &door->pool.config->listen))
+            door->listener.unix_path[0] = '\0';
+    }
+    door_shut(door);
+    client_drain_all(&door->context);
+    worker->leaving[worker->leaving_count++] = door;
+}
+
+/* Room for the doors to come, and for those that may have to leave. */
+static struct door **make_room(struct worker *worker, size_t count)
+{
+    size_t leaving = worker->leaving_count + worker->door_count;
+    struct door **room = realloc(worker->leaving, (leaving + 1) * sizeof(*room));
+
+    if (room == NULL)
+        return NULL;
+    worker->leaving = room;
+    return calloc(count, sizeof(struct door *));
+}
+
+static bool take_over(struct worker *worker, struct config *config, struct sockets *sockets)
+{
+    struct door **doors = make_room(worker, config->pool_count);
+    size_t count = 0;
+    bool is_whole = doors != NULL;
+
+    for (size_t i = 0; doors != NULL && i < config->pool_count; i++) {
+        struct door *door = door_to_keep(worker, &config->pools[i]);
+        int fd = sockets_take(sockets, i, worker->number);
+
+        if (door != NULL) {
+            is_whole = door_change(door, config, i, fd) && is_whole;
+        } else {
+            door = door_open(worker, config, i);
+            if (door != NULL)
+                door_listen(door, fd);
+        }
+        if (door != NULL)
+            doors[count++] = door;
+    }
+    if (doors == NULL)
+        return false;
+    is_whole = is_whole && count == config->pool_count;
+    for (size_t i = 0; i < worker->door_count; i++) {
+        bool stays = false;
+
+        for (size_t k = 0; k < count; k++)
+            stays = stays || doors[k] == worker->doors[i];
+        if (!stays)
+            door_leave(worker, worker->doors[i], config);
+    }
+    free(worker->doors);
+    worker->doors = doors;
+    worker->door_count = count;
+    return is_whole;
+}
+
+static void change_in_worker(struct loop_post *post)
+{
+    struct worker_change *change = container_of(post, struct worker_change, post);
+    struct worker *worker = change->worker;
+
+    lock_take(&worker->shape);
+    change->is_whole = take_over(worker, change->config, change->sockets);
+    lock_give(&worker->shape);
+    post->run = change->done;
+    loop_post(worker->control, post);
+}
+
+void worker_change(struct worker_change *change)
+{
+    change->post.run = change_in_worker;
+    list_init(&change->post.link);
+    loop_post(&change->worker->loop, &change->post);
+}
+
+/* --- coming and going --- */
+
+bool worker_open(struct worker *worker, const struct worker_setup *setup)
+{
+    struct config *config = setup->config;
+
+    *worker = (struct worker){
+        .number = setup->number,
+        .control = setup->control,
+        .resolver = setup->resolver,
+        .records = {.size = sizeof(struct request), .ceiling = SPARE_RECORDS}};
+    lock_init(&worker->shape, LOCK_WORKER_SHAPE);
     if (!loop_open(&worker->loop)) {
         log_error("event loop: %m");
         return false;
@@ -116,26 +276,29 @@ bool worker_open(struct worker *worker, const struct config *config, struct loop
     worker->drain.run = drain;
     list_init(&worker->drain.link);
     worker->doors = calloc(config->pool_count, sizeof(*worker->doors));
-    if (worker->doors == NULL) {
-        log_error("out of memory");
-        return false;
+    for (size_t i = 0; worker->doors != NULL && i < config->pool_count; i++) {
+        struct door *door = door_open(worker, config, i);
+
+        if (door == NULL)
+            break;
+        worker->doors[worker->door_count++] = door;
+        door_listen(door, sockets_take(setup->sockets, i, setup->number));
+        pool_preconnect(&door->pool);
     }
-    for (size_t i = 0; i < config->pool_count; i++) {
-        worker->door_count++;
-        if (!door_open(&worker->doors[i], worker, &config->pools[i]))
-            return false;
-    }
-    return true;
+    if (worker->door_count == config->pool_count)
+        return true;
+    log_error("out of memory");
+    return false;
 }
 
 /* Clients, upstreams and blocks are their thread's own. */
 static void close_doors(struct worker *worker)
 {
-    for (size_t i = 0; i < worker->door_count; i++) {
-        listener_close(&worker->doors[i].listener);
-        client_close_all(&worker->doors[i].context);
-        pool_close(&worker->doors[i].pool);
-    }
+    for (size_t i = 0; i < worker->door_count; i++)
+        door_close(worker->doors[i]);
+    for (size_t i = 0; i < worker->leaving_count; i++)
+        door_close(worker->leaving[i]);
+    worker->door_count = worker->leaving_count = 0;
     if (worker->loop.base != NULL)
         loop_timer_clear(&worker->tidying);
     freelist_trim(&worker->records, 0);
@@ -149,7 +312,9 @@ static void *worker_run(void *arg)
     loop_run(&worker->loop);
     while (!list_is_empty(&worker->loop.dying))
         conn_end(container_of(worker->loop.dying.next, struct conn, dying_link));
+    lock_take(&worker->shape);
     close_doors(worker);
+    lock_give(&worker->shape);
     return NULL;
 }
 
@@ -159,10 +324,10 @@ bool worker_start(struct worker *worker)
     return worker->is_running;
 }
 
-void worker_drain(struct worker *worker)
+void worker_drain(struct worker *worker, struct loop_post *drained)
 {
-    if (list_is_empty(&worker->drain.link))
-        loop_post(&worker->loop, &worker->drain);
+    worker->drained = drained;
+    loop_post(&worker->loop, &worker->drain);
 }
 
 void worker_close(struct worker *worker)
@@ -174,5 +339,6 @@ void worker_close(struct worker *worker)
         close_doors(worker);
     }
     free(worker->doors);
+    free(worker->leaving);
     loop_close(&worker->loop);
 }

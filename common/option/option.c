@@ -266,6 +266,29 @@ bool option_defaults(const struct option *table, size_t count, void *settings)
     return true;
 }
 
+bool option_is_same(const struct option *option, const void *a, const void *b)
+{
+    static const size_t sizes[] = {
+        [OPTION_BOOL] = sizeof(bool),
+        [OPTION_COUNT] = sizeof(uint32_t),
+        [OPTION_NUMBER] = sizeof(int32_t),
+        [OPTION_MILLISECONDS] = sizeof(uint32_t),
+        [OPTION_SIZE] = sizeof(uint64_t),
+        [OPTION_FACTOR] = sizeof(double),
+        [OPTION_OCTAL] = sizeof(uint32_t),
+        [OPTION_CHOICE] = sizeof(const void *),
+        [OPTION_CUSTOM] = 0,
+    };
+    const char *x = (const char *)a + option->offset, *y = (const char *)b + option->offset;
+
+    if (option->type == OPTION_STRING) {
+        const char *p = *(char *const *)(const void *)x, *q = *(char *const *)(const void *)y;
+
+        return p == q || (p != NULL && q != NULL && strcmp(p, q) == 0);
+    }
+    return memcmp(x, y, sizes[option->type]) == 0;
+}
+
 void option_free(const struct option *table, size_t count, void *settings)
 {
     for (size_t i = 0; i < count; i++) {

@@ -65,6 +65,9 @@ bool option_set(const struct option *option, void *settings, struct str value,
 /* Sets all fields of an all-zero `settings` to their defaults; false: memory ran out. */
 bool option_defaults(const struct option *table, size_t count, void *settings);
 
+/* Whether the option is the same in both settings; of a CUSTOM one this is not known: true. */
+bool option_is_same(const struct option *option, const void *a, const void *b);
+
 /* Frees the strings of `settings`. */
 void option_free(const struct option *table, size_t count, void *settings);
 

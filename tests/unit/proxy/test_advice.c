@@ -24,7 +24,7 @@ static const char *advice_on(const char *keys, const char *servers)
     ck_assert_msg(config != NULL, "%s", error);
     said[0] = '\0';
     advice_give(config, note);
-    config_free(config);
+    config_release(config);
     return said;
 }
 

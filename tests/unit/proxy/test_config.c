@@ -103,7 +103,7 @@ START_TEST(pools_and_servers_are_sorted_and_named_as_nutcracker_does)
     ck_assert_str_eq(config->pools[0].servers[2].name, names[1]);
     ck_assert_str_eq(config->pools[0].servers[3].name, names[4]);
     ck_assert_str_eq(config->pools[0].servers[4].name, names[3]);
-    config_free(config);
+    config_release(config);
 }
 END_TEST
 
@@ -113,7 +113,7 @@ START_TEST(the_example_loads_as_it_is)
 
     ck_assert_msg(config != NULL, "%s", error);
     ck_assert_uint_eq(config->pools[0].server_count, 3);
-    config_free(config);
+    config_release(config);
 }
 END_TEST
 

@@ -1,0 +1,123 @@
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/net/listener.h"
+#include "proxy/sockets.h"
+
+bool sockets_same_place(const struct listen_config *a, const struct listen_config *b)
+{
+    if (a->unix_path != NULL || b->unix_path != NULL)
+        return a->unix_path != NULL && b->unix_path != NULL &&
+               strcmp(a->unix_path, b->unix_path) == 0;
+    return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+/* Binds anew. Several workers have a socket each on the same port. */
+static int open_one(const struct pool_config *config, bool is_shared)
+{
+    const struct listen_config *where = &config->listen;
+    struct listen_options options = {.backlog = (int)config->backlog,
+                                     .reuseport = config->reuseport || is_shared,
+                                     .has_unix_mode = where->has_mode,
+                                     .unix_mode = where->mode};
+    const char *step = "resolve", *error = "path too long";
+    struct addr addr;
+    int fd;
+
+    if (where->unix_path != NULL ? !addr_unix(where->unix_path, &addr)
+                                 : addr_resolve(where->host, where->port, &addr, 1, &error) == 0) {
+        log_error("pool '%s': %s: %s", config->name, where->text, error);
+        return -1;
+    }
+    fd = listener_socket(&addr, &options, &step);
+    if (fd < 0)
+        log_error("pool '%s': %s on '%s' failed: %m", config->name, step, where->text);
+    return fd;
+}
+
+static int copy_of(const struct pool_config *config, int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    if (copy < 0)
+        log_error("pool '%s': copying the socket of '%s' failed: %m", config->name,
+                  config->listen.text);
+    return copy;
+}
+
+/* Who listens in the pool's place at present; NULL: nobody. */
+static const struct pool_config *present_at(const struct sockets_present *present,
+                                            const struct pool_config *pool)
+{
+    for (size_t i = 0; present->config != NULL && i < present->config->pool_count; i++) {
+        if (sockets_same_place(&present->config->pools[i].listen, &pool->listen))
+            return &present->config->pools[i];
+    }
+    return NULL;
+}
+
+/* A unix socket has one place in the file system: workers share it. */
+static bool open_pool(struct sockets *sockets, size_t pool, const struct pool_config *config,
+                      const struct sockets_present *present)
+{
+    const struct pool_config *holder = present_at(present, config);
+    int *fds = &sockets->fds[pool * sockets->worker_count];
+
+    if (holder != NULL && config_is_same_pool(holder, config))
+        return true;
+    for (unsigned i = 0; i < sockets->worker_count; i++) {
+        if (holder != NULL)
+            fds[i] = copy_of(config, present->find(present, holder->name, i));
+        else if (i != 0 && config->listen.unix_path != NULL)
+            fds[i] = copy_of(config, fds[0]);
+        else
+            fds[i] = open_one(config, sockets->worker_count > 1);
+        if (fds[i] < 0)
+            return false;
+    }
+    return true;
+}
+
+struct sockets *sockets_open(const struct config *config, unsigned worker_count,
+                             const struct sockets_present *present)
+{
+    size_t count = config->pool_count * worker_count;
+    struct sockets *sockets = malloc(sizeof(*sockets) + count * sizeof(sockets->fds[0]));
+
+    if (sockets == NULL) {
+        log_error("out of memory");
+        return NULL;
+    }
+    sockets->pool_count = config->pool_count;
+    sockets->worker_count = worker_count;
+    for (size_t i = 0; i < count; i++)
+        sockets->fds[i] = -1;
+    for (size_t i = 0; i < config->pool_count; i++) {
+        if (!open_pool(sockets, i, &config->pools[i], present)) {
+            sockets_free(sockets);
+            return NULL;
+        }
+    }
+    return sockets;
+}
+
+int sockets_take(struct sockets *sockets, size_t pool, unsigned worker)
+{
+    int *place = &sockets->fds[pool * sockets->worker_count + worker];
+    int fd = *place;
+
+    *place = -1;
+    return fd;
+}
+
+void sockets_free(struct sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->pool_count * sockets->worker_count; i++) {
+        if (sockets->fds[i] >= 0)
+            close(sockets->fds[i]);
+    }
+    free(sockets);
+}

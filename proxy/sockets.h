@@ -1,0 +1,39 @@
+/*
+ * The listening sockets of all pools, a set for each worker: opened before anything else is
+ * begun or changed, so that what cannot be had is known while there is still a way back.
+ */
+#ifndef PROXY_SOCKETS_H
+#define PROXY_SOCKETS_H
+
+#include "proxy/config.h"
+
+struct sockets {
+    size_t pool_count;
+    unsigned worker_count;
+    int fds[]; /* of each pool, of each worker; -1: none, or taken */
+};
+
+/* What listens already: the socket of the worker for the pool with this name. */
+struct sockets_present {
+    const struct config *config; /* NULL: nothing does */
+    int (*find)(const struct sockets_present *present, const char *pool, unsigned worker);
+};
+
+/*
+ * Opens the sockets of `config` for so many workers. A pool that listens there already gets
+ * none; one that takes over the address of a pool of another name gets a copy of its socket.
+ * Returns NULL, with the reason in the log, when one cannot be had.
+ */
+struct sockets *sockets_open(const struct config *config, unsigned worker_count,
+                             const struct sockets_present *present);
+
+/* Takes the socket out; -1: there is none. */
+int sockets_take(struct sockets *sockets, size_t pool, unsigned worker);
+
+/* Closes all that were not taken. */
+void sockets_free(struct sockets *sockets);
+
+/* Whether both listen in the same place. */
+bool sockets_same_place(const struct listen_config *a, const struct listen_config *b);
+
+#endif
