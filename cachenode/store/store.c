@@ -389,8 +389,12 @@ void store_fill_value(const struct store_user *user, struct item *item, const ch
 
 /* --- finding --- */
 
-/* FNV's cousin wyhash-like mixing, eight bytes a step: W. Yi, "wyhash", public domain idea of
- * multiplying to 128 bits and folding. */
+/*
+ * Sixteen bytes a step, multiplied to 128 bits and folded, the last of them over again: the
+ * idea of W. Yi's "wyhash" (public domain).
+ */
+static const uint64_t mix1 = 0xa0761d6478bd642f, mix2 = 0xe7037ed1a0b428db;
+
 static uint64_t fold(uint64_t a, uint64_t b)
 {
     __uint128_t product = (__uint128_t)a * b;
@@ -398,20 +402,30 @@ static uint64_t fold(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+static uint64_t word_at(const char *p)
+{
+    uint64_t word;
+
+    memcpy(&word, p, sizeof(word));
+    return word;
+}
+
 uint32_t store_hash(struct str key)
 {
-    uint64_t sum = key.len * 0x9e3779b97f4a7c15, word = 0;
+    uint64_t sum = mix2 ^ key.len, first = 0, last = 0;
     const char *p = key.data;
     size_t left = key.len;
 
-    for (; left >= 8; left -= 8, p += 8) {
-        memcpy(&word, p, 8);
-        sum = fold(sum ^ word, 0xa0761d6478bd642f);
+    for (; left > 16; left -= 16, p += 16)
+        sum = fold(word_at(p) ^ mix1, word_at(p + 8) ^ sum);
+    if (left >= 8) {
+        first = word_at(p);
+        last = word_at(p + left - 8);
+    } else {
+        for (size_t i = 0; i < left; i++)
+            first = first << 8 | (unsigned char)p[i];
     }
-    word = 0;
-    for (size_t i = 0; i < left; i++)
-        word |= (uint64_t)(unsigned char)p[i] << (8 * i);
-    sum = fold(sum ^ word ^ 0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3);
+    sum = fold(fold(first ^ mix1, last ^ sum), mix2 ^ key.len);
     return (uint32_t)(sum ^ (sum >> 32));
 }
 
@@ -523,8 +537,9 @@ void store_use(struct store_user *user, struct item *item, bool is_touch)
     mark_used(user, item);
 }
 
-struct item *store_get(struct store_user *user, struct str key, uint32_t hash,
-                       const uint32_t *expires_at)
+/* One piece of code, as store_put. */
+__attribute__((flatten)) struct item *store_get(struct store_user *user, struct str key,
+                                                uint32_t hash, const uint32_t *expires_at)
 {
     struct item *item = store_find(user, key, hash);
 
@@ -746,8 +761,10 @@ static struct item *join(struct store_user *user, struct item *old, struct item 
  * is still there, unchanged; else it all begins again with the new one. What is to be
  * joined is put itself if there is nothing to join it to; then *item is NULL.
  */
-static enum store_result put_joined(struct store_user *user, struct item **item, uint32_t hash,
-                                    const struct store_terms *terms, struct store_outcome *outcome)
+__attribute__((noinline)) static enum store_result put_joined(struct store_user *user,
+                                                              struct item **item, uint32_t hash,
+                                                              const struct store_terms *terms,
+                                                              struct store_outcome *outcome)
 {
     struct lock *stripe = hash_table_stripe(&user->store->table, hash);
     struct item *piece = *item;
@@ -807,8 +824,10 @@ static enum store_result put_alone(struct store_user *user, struct item **item, 
     return result;
 }
 
-enum store_result store_put(struct store_user *user, struct item *item, uint32_t hash,
-                            const struct store_terms *terms, struct store_outcome *outcome)
+/* One piece of code: the calls between these small parts cost more than the parts. */
+__attribute__((flatten)) enum store_result store_put(struct store_user *user, struct item *item,
+                                                     uint32_t hash, const struct store_terms *terms,
+                                                     struct store_outcome *outcome)
 {
     bool joins = terms->mode == STORE_APPEND || terms->mode == STORE_PREPEND;
     struct store_class_metrics *metrics = &user->classes[item_class(user->store, item)];
