@@ -24,7 +24,7 @@ bool number_parse_u64(struct str text, uint64_t *value)
     return true;
 }
 
-bool number_next_u64(struct str *rest, uint64_t *value)
+int64_t number_next(struct str *rest)
 {
     const char *p = rest->data, *end = p + rest->len, *first;
     uint64_t sum = 0;
@@ -39,10 +39,9 @@ bool number_next_u64(struct str *rest, uint64_t *value)
         sum = sum * 10 + digit;
     }
     if (p == first || p - first > NUMBER_NEXT_DIGITS || (p < end && *p != ' '))
-        return false;
+        return -1;
     *rest = (struct str){p, (size_t)(end - p)};
-    *value = sum;
-    return true;
+    return (int64_t)sum;
 }
 
 bool number_parse_u32(struct str text, uint32_t *value)

@@ -20,9 +20,9 @@ bool number_parse_u32(struct str text, uint32_t *value);
 
 /*
  * Cuts the next word off the front of `rest`, as str_next_word does, if it is a number of at
- * most NUMBER_NEXT_DIGITS; else false, and `rest` stays as it is: the quick way for most.
+ * most NUMBER_NEXT_DIGITS; else returns -1, and `rest` stays as it is: the quick way for most.
  */
-bool number_next_u64(struct str *rest, uint64_t *value);
+int64_t number_next(struct str *rest);
 
 /* With an optional leading minus. */
 bool number_parse_i64(struct str text, int64_t *value);

@@ -30,14 +30,15 @@ enum mc_trait {
     MC_META = 16      /* key, flags of a letter each, and a reply in the order of the flags */
 };
 
-/* X(id, name, traits, fields of the line behind the name...) */
+/* X(id, name, traits, fields of the line behind the name...); rows are searched from the first,
+ * so those most asked for stand there */
 #define MC_TEXT_COMMANDS(X)                                                                        \
     X(GET, "get", MC_RETRIEVES | MC_KEYED, FIELD_KEYS)                                             \
+    X(SET, "set", MC_STORES | MC_KEYED, FIELD_KEY, FIELD_FLAGS, FIELD_EXPTIME, FIELD_BYTES,        \
+      FIELD_NOREPLY)                                                                               \
     X(GETS, "gets", MC_RETRIEVES | MC_KEYED | MC_WITH_CAS, FIELD_KEYS)                             \
     X(GAT, "gat", MC_RETRIEVES | MC_KEYED, FIELD_TTL, FIELD_KEYS)                                  \
     X(GATS, "gats", MC_RETRIEVES | MC_KEYED | MC_WITH_CAS, FIELD_TTL, FIELD_KEYS)                  \
-    X(SET, "set", MC_STORES | MC_KEYED, FIELD_KEY, FIELD_FLAGS, FIELD_EXPTIME, FIELD_BYTES,        \
-      FIELD_NOREPLY)                                                                               \
     X(ADD, "add", MC_STORES | MC_KEYED, FIELD_KEY, FIELD_FLAGS, FIELD_EXPTIME, FIELD_BYTES,        \
       FIELD_NOREPLY)                                                                               \
     X(REPLACE, "replace", MC_STORES | MC_KEYED, FIELD_KEY, FIELD_FLAGS, FIELD_EXPTIME,             \

@@ -25,19 +25,20 @@ static const char *parse_key(struct str *line, struct mc_request *request)
 
 static const char *parse_keys(struct str *line, struct mc_request *request)
 {
-    struct str rest = *line, key;
-    uint32_t count = 0;
+    struct str rest = *line, first, last, next;
+    uint32_t count = 1;
 
-    while (rest.len != 0 && mc_key_next(&rest, &key)) {
-        if (key.len > MC_KEY_MAX)
+    if (!mc_key_next(&rest, &first) || first.len > MC_KEY_MAX)
+        return bad_line;
+    for (last = first; rest.len != 0 && mc_key_next(&rest, &next); last = next) {
+        if (next.len > MC_KEY_MAX)
             return bad_line;
-        if (count++ == 0)
-            request->keys.data = key.data;
-        request->keys.len = (size_t)(key.data + key.len - request->keys.data);
+        count++;
     }
+    request->keys = (struct str){first.data, (size_t)(last.data + last.len - first.data)};
     request->key_count = count;
     *line = rest;
-    return count == 0 ? bad_line : NULL;
+    return NULL;
 }
 
 /* memcached reads numbers with strtoul and its kin, which take a plus sign. */
@@ -46,27 +47,34 @@ static struct str without_plus(struct str word)
     return word.len > 1 && word.data[0] == '+' && word.data[1] != '-' ? str_skip(word, 1) : word;
 }
 
-/* The long way, for the few that have a sign, or very many digits. */
-__attribute__((noinline)) static bool next_odd_number(struct str *line, uint64_t *number)
+/* The long way, for the few numbers that have a sign, or very many digits; -1: it is none. */
+__attribute__((noinline)) static int64_t next_odd_number(struct str *line, bool may_have_plus)
 {
-    return number_parse_u64(without_plus(str_next_word(line)), number);
+    struct str word = str_next_word(line);
+    uint64_t number;
+
+    if (!number_parse_u64(may_have_plus ? without_plus(word) : word, &number))
+        return -1;
+    return number <= INT64_MAX ? (int64_t)number : -1;
 }
 
-__attribute__((noinline)) static bool next_odd_time(struct str *line, int64_t *time)
+__attribute__((noinline)) static bool parse_odd_time(struct str *line, struct mc_request *request)
 {
-    return number_parse_i64(without_plus(str_next_word(line)), time);
-}
+    int64_t wide;
 
-static bool next_number(struct str *line, uint64_t *number)
-{
-    return number_next_u64(line, number) || next_odd_number(line, number);
+    if (!number_parse_i64(without_plus(str_next_word(line)), &wide))
+        return false;
+    request->exptime = (int32_t)wide;
+    return true;
 }
 
 static const char *parse_flags(struct str *line, struct mc_request *request)
 {
-    uint64_t flags;
+    int64_t flags = number_next(line);
 
-    if (!next_number(line, &flags) || flags > UINT32_MAX)
+    if (flags < 0)
+        flags = next_odd_number(line, true);
+    if (flags < 0 || flags > UINT32_MAX)
         return bad_line;
     request->flags = (uint32_t)flags;
     return NULL;
@@ -74,13 +82,10 @@ static const char *parse_flags(struct str *line, struct mc_request *request)
 
 static bool parse_time(struct str *line, struct mc_request *request)
 {
-    uint64_t number;
-    int64_t wide;
+    int64_t wide = number_next(line);
 
-    if (number_next_u64(line, &number))
-        wide = (int64_t)number;
-    else if (!next_odd_time(line, &wide))
-        return false;
+    if (wide < 0)
+        return parse_odd_time(line, request);
     request->exptime = (int32_t)wide;
     return true;
 }
@@ -101,11 +106,11 @@ static const char *parse_ttl(struct str *line, struct mc_request *request)
 
 static const char *parse_bytes(struct str *line, struct mc_request *request)
 {
-    uint64_t len;
+    int64_t len = number_next(line);
 
-    if (!number_next_u64(line, &len) && !number_parse_u64(str_next_word(line), &len))
-        return bad_line;
-    if (len > MC_BODY_MAX - 2)
+    if (len < 0)
+        len = next_odd_number(line, false);
+    if (len < 0 || len > MC_BODY_MAX - 2)
         return bad_line;
     request->body_len = (size_t)len + 2;
     return NULL;
@@ -113,7 +118,7 @@ static const char *parse_bytes(struct str *line, struct mc_request *request)
 
 static const char *parse_cas(struct str *line, struct mc_request *request)
 {
-    return next_number(line, &request->number) ? NULL : bad_line;
+    return number_parse_u64(without_plus(str_next_word(line)), &request->number) ? NULL : bad_line;
 }
 
 static const char *parse_delta(struct str *line, struct mc_request *request)

@@ -160,6 +160,10 @@ static const struct {
 } rewritten[] = {
     {"set   k  07 -1   3  noreply\n", "set k 7 -1 3\r\n"},
     {"cas k 1 2 3 +99 x y\r\n", "cas k 1 2 3 99\r\n"},
+    {"cas k +1 +2 3 18446744073709551615\r\n", "cas k 1 2 3 18446744073709551615\r\n"},
+    {"set k 00000000000000000000001 0 00000000000000000000002\r\n", "set k 1 0 2\r\n"},
+    {"set k 4294967295 9223372036854775807 2\r\n", "set k 4294967295 -1 2\r\n"},
+    {"get  a   b  \r\n", "get a   b\r\n"},
     {"  get k \r\n", "get k\r\n"},
     {"gat 0010 k\r\n", "gat 10 k\r\n"},
     {"delete k 0 noreply\r\n", "delete k\r\n"},
