@@ -155,8 +155,9 @@ static void link_ready(struct upstream_link *link)
         upstream_fail(upstream, &metrics->server_err, strerror(ENOMEM));
 }
 
-/* The reply to a greeting. A refusal is told to whoever waits. */
-static void take_greeting(struct upstream_link *link, struct str bytes)
+/* The reply to a greeting, with `more_len` bytes behind it. A refusal is told to whoever waits.
+ * False: the server makes no sense. */
+static bool take_greeting(struct upstream_link *link, struct str bytes, size_t more_len)
 {
     char text[128];
 
@@ -164,9 +165,16 @@ static void take_greeting(struct upstream_link *link, struct str bytes)
         snprintf(text, sizeof(text), "%.*s", (int)(bytes.len - 3), bytes.data + 1);
         log_error("server '%s' refuses the connection: %s", link->server->config->name, text);
         upstream_fail(link->upstream, &link->server->metrics.server_err, text);
-    } else if (--link->greetings == 0) {
-        link_ready(link);
+        return true;
     }
+    if (!str_equal(bytes, STR("+OK\r\n")))
+        return false;
+    if (--link->greetings != 0)
+        return true;
+    if (more_len != 0) /* nothing else was said to it yet */
+        return false;
+    link_ready(link);
+    return true;
 }
 
 /* A reply, or a value of one, is there: the first link->reply.len bytes of `in`. */
@@ -175,14 +183,13 @@ static bool take_reply(struct upstream_link *link, struct request *leaf, enum re
 {
     struct str bytes = {in.data, link->reply.len};
 
-    if (link->greetings != 0) {
-        take_greeting(link, bytes);
-    } else if (step == REPLY_VALUE) {
+    if (link->greetings != 0)
+        return take_greeting(link, bytes, in.len - bytes.len);
+    if (step == REPLY_VALUE) {
         metric_add(&link->server->metrics.response_bytes, bytes.len);
         return leaf->ops->value(leaf, link->reply.key, bytes, conn_input_block(&link->conn));
-    } else {
-        end_leaf(link->upstream, leaf, link->reply.status, bytes);
     }
+    end_leaf(link->upstream, leaf, link->reply.status, bytes);
     return true;
 }
 
