@@ -8,16 +8,10 @@ import threading
 import time
 import unittest
 
-from fake import FakeNode
+from fake import FakeNode, value_of
 from procs import Node, Proxy, pool
 
 SEED = int(os.environ.get('SEED', random.SystemRandom().randrange(1 << 32)))
-
-
-def value_of(line):
-    """What a fake node has under the key of a get."""
-    key = line.split()[1]
-    return b'VALUE %s 0 %d\r\n%s\r\nEND\r\n' % (key, len(key), key)
 
 
 class Client:

@@ -37,3 +37,16 @@ class FakeNode:
 
     def __exit__(self, *_):
         self.listener.close()
+
+
+def value_of(line):
+    """What such a node has under the key of a get: its name."""
+    key = line.split()[1]
+    return b'VALUE %s 0 %d\r\n%s\r\nEND\r\n' % (key, len(key), key)
+
+
+def echo(connection):
+    """Has every key, and its name for a value."""
+    with connection.makefile('rb') as lines:
+        for line in lines:
+            connection.sendall(value_of(line))
