@@ -166,20 +166,16 @@ static int run_open(struct proxy *proxy, const struct proxy_options *options)
 {
     bool is_started = true;
 
-    if (!open_stats(proxy, options))
-        return 1;
     for (unsigned i = 0; is_started && i < proxy->worker_count; i++)
         is_started = worker_start(&proxy->workers[i]);
     if (!is_started) {
         log_error("cannot start: %m");
-        stats_port_close(&proxy->stats_port);
         return 1;
     }
     if (options->pid_path != NULL && !pid_file_write(options->pid_path, PID_FILE_BARE))
         log_error("pid file '%s': %m", options->pid_path);
     log_notice("cacheproxy-%s started on pid %d", CACHEPOOL_VERSION, (int)getpid());
     loop_run(&proxy->control);
-    stats_port_close(&proxy->stats_port);
     if (options->pid_path != NULL)
         pid_file_remove(options->pid_path);
     return 0;
@@ -248,7 +244,11 @@ int proxy_run(const struct proxy_options *options, struct config *config)
     if (proxy.resolver == NULL) {
         log_error("out of memory");
     } else {
-        status = run_workers(&proxy, options, config);
+        /* Statistics first: who can reach a pool may also ask how it is. */
+        if (open_stats(&proxy, options)) {
+            status = run_workers(&proxy, options, config);
+            stats_port_close(&proxy.stats_port);
+        }
         resolver_close(proxy.resolver);
     }
     signals_close(&proxy.signals);

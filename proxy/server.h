@@ -44,7 +44,7 @@ struct server {
     struct loop *loop; /* of the data thread */
     struct location location;
     uint32_t timeout_ms;
-    unsigned links; /* connections, those included that were given up and are yet to close */
+    unsigned links;    /* connections, those included that were given up and are yet to close */
     unsigned failures; /* in a row */
     bool is_ejected;
     uint64_t retry_at_us;

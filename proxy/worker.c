@@ -260,11 +260,11 @@ bool worker_open(struct worker *worker, const struct worker_setup *setup)
 {
     struct config *config = setup->config;
 
-    *worker = (struct worker){
-        .number = setup->number,
-        .control = setup->control,
-        .resolver = setup->resolver,
-        .records = {.size = sizeof(struct request), .ceiling = SPARE_RECORDS}};
+    *worker =
+        (struct worker){.number = setup->number,
+                        .control = setup->control,
+                        .resolver = setup->resolver,
+                        .records = {.size = sizeof(struct request), .ceiling = SPARE_RECORDS}};
     lock_init(&worker->shape, LOCK_WORKER_SHAPE);
     if (!loop_open(&worker->loop)) {
         log_error("event loop: %m");

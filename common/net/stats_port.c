@@ -8,7 +8,7 @@
 enum {
     READERS_MAX = 512,
     READER_PATIENCE_US = 10 * 1000 * 1000,
-    FIRST_WORD_US = 5 * 1000,
+    FIRST_WORD_US = 30 * 1000, /* a busy client is not a silent one */
     HEAD_MAX = 8192
 };
 

@@ -6,7 +6,6 @@ import socket
 import tempfile
 import threading
 import unittest
-import urllib.request
 
 import procs
 from fake import FakeNode, echo
@@ -17,10 +16,12 @@ DEPTH = 16
 
 
 def metric(proxy, name):
-    with urllib.request.urlopen('http://127.0.0.1:%d/metrics' % proxy.stats_port, timeout=20) as page:
-        for line in page.read().decode().splitlines():
-            if line.startswith('cacheproxy_%s ' % name) or line.startswith('cacheproxy_%s{' % name):
-                return float(line.rsplit(' ', 1)[1])
+    with socket.create_connection(('127.0.0.1', proxy.stats_port), 20) as connection:
+        connection.sendall(b'GET /metrics HTTP/1.0\r\n\r\n')
+        with connection.makefile('r') as page:
+            for line in page:
+                if line.startswith(('cacheproxy_%s ' % name, 'cacheproxy_%s{' % name)):
+                    return float(line.rsplit(' ', 1)[1])
     return None
 
 
