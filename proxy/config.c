@@ -161,6 +161,11 @@ static const struct option pool_options[] = {
                         "many servers there are; or 160 for each unit of weight"),
     POOL_OPTION("timeout", MILLISECONDS, timeout_ms, .initial = "0",
                 .help = "wait for a server's connect or reply; 0: for ever"),
+    POOL_OPTION("slowlog_ms", MILLISECONDS, slowlog_ms, .initial = "0",
+                .help =
+                    "log requests that a server took so long for, five a second at most; 0: none"),
+    POOL_OPTION("allow_flush_all", BOOL, allow_flush_all, .initial = "false",
+                .help = "flush_all goes to all servers; else it is refused"),
     POOL_OPTION("backlog", COUNT, backlog, .initial = "512", .max = INT32_MAX,
                 .help = "connections that wait to be accepted"),
     POOL_OPTION("client_connections", COUNT, client_connections, .initial = "0", .max = INT32_MAX,

@@ -49,6 +49,8 @@ struct pool_config {
     const struct distribution *distribution; /* ring_points is part of the choice */
     bool has_fixed_points;
     uint32_t timeout_ms; /* 0: none */
+    uint32_t slowlog_ms; /* 0: none */
+    bool allow_flush_all;
     uint32_t backlog;
     uint32_t client_connections; /* 0: as many as come */
     bool tcpkeepalive;

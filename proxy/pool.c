@@ -110,6 +110,7 @@ static void configure(struct pool_server *place, const struct pool_config *confi
     place->server.location.interval_ms = config->resolve_interval_ms;
     place->server.pool_config = config;
     place->server.timeout_ms = config->timeout_ms;
+    place->server.slowlog_ms = config->slowlog_ms;
 }
 
 static void close_server(struct pool_server *place)

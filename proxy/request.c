@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "common/metric/metric.h"
+#include "common/base/clock.h"
 #include "proxy/request.h"
 
 struct request *request_create(struct freelist *records, const struct mc_command *command)
@@ -36,9 +36,18 @@ bool request_set_key(struct request *request, struct str key)
     return true;
 }
 
+void request_note(struct request *request, const char *name, struct str key)
+{
+    if (key.len > REQUEST_KEY_INLINE)
+        key.len = REQUEST_KEY_INLINE;
+    request->name = name;
+    request_set_key(request, key);
+}
+
 void request_enqueue(struct request *request, struct request_owner *owner)
 {
     request->owner = owner;
+    request->begun_us = clock_now_us();
     list_append(&owner->requests, &request->owner_link);
     owner->count++;
     owner->sent_len += request->sent_len;
@@ -85,6 +94,7 @@ static void deliver(struct request_owner *owner, struct request *request)
         if (!chain_move(&request->reply, owner->out))
             owner->is_broken = true;
     }
+    histogram_add(owner->latency, clock_now_us() - request->begun_us);
     owner->count--;
     owner->sent_len -= request->sent_len;
     list_remove(&request->owner_link);

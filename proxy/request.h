@@ -11,6 +11,7 @@
 #include "common/base/freelist.h"
 #include "common/base/list.h"
 #include "common/bytes/chain.h"
+#include "common/metric/histogram.h"
 #include "common/protocol/memcache.h"
 
 struct plan_input;
@@ -18,14 +19,15 @@ struct request;
 
 /* Whom replies are for: a client. */
 struct request_owner {
-    struct list requests;     /* in the order in which they came */
-    struct chain *out;        /* where replies go when it is their turn */
-    struct freelist *records; /* where requests are taken from */
-    uint64_t *forward_errors; /* counts errors that the proxy made */
-    unsigned count;           /* requests that are not answered */
-    size_t sent_len;          /* bytes of these requests */
-    size_t held_len;          /* bytes of replies that wait for their turn */
-    bool is_broken;           /* memory ran out in a reply: the stream cannot go on */
+    struct list requests;      /* in the order in which they came */
+    struct chain *out;         /* where replies go when it is their turn */
+    struct freelist *records;  /* where requests are taken from */
+    uint64_t *forward_errors;  /* counts errors that the proxy made */
+    struct histogram *latency; /* of requests that servers answered */
+    unsigned count;            /* requests that are not answered */
+    size_t sent_len;           /* bytes of these requests */
+    size_t held_len;           /* bytes of replies that wait for their turn */
+    bool is_broken;            /* memory ran out in a reply: the stream cannot go on */
     /* Something was answered; there may be output. */
     void (*progress)(struct request_owner *owner);
     /* Replies that the proxy itself has to make: an error, in the words of the owner's protocol. */
@@ -60,12 +62,13 @@ struct request {
     struct list owner_link;           /* in owner->requests */
     struct list pending_link;         /* in the upstream */
     const struct mc_command *command; /* NULL: one of Redis' */
+    const char *name;                 /* of the command, for the log; may be NULL */
     const struct leaf_ops *ops;
     struct request_owner *owner; /* NULL: gone, or the leaf has a parent */
     struct freelist *records;
     struct request *parent; /* of a leaf of several keys */
     struct multi *multi;    /* of a parent */
-    uint64_t deadline_us;
+    uint64_t begun_us;      /* when it was sent, or queued with its owner */
     size_t sent_len;
     uint32_t next_slot; /* of a leaf with a parent: its next open key */
     uint32_t first_slot;
@@ -85,6 +88,9 @@ void request_free(struct request *request);
 
 /* Copies the key; false when memory ran out. */
 bool request_set_key(struct request *request, struct str key);
+
+/* Notes for the log what it is: as much of the key as needs no memory. */
+void request_note(struct request *request, const char *name, struct str key);
 
 /* Makes it the owner's newest. */
 void request_enqueue(struct request *request, struct request_owner *owner);

@@ -43,9 +43,11 @@ struct server {
     struct connection_metrics *connections;
     struct loop *loop; /* of the data thread */
     struct location location;
+    struct histogram latency; /* from sending to the reply */
     uint32_t timeout_ms;
-    unsigned links;    /* connections, those included that were given up and are yet to close */
-    unsigned failures; /* in a row */
+    uint32_t slowlog_ms; /* 0: nothing is slow */
+    unsigned links;      /* connections, those included that were given up and are yet to close */
+    unsigned failures;   /* in a row */
     bool is_ejected;
     uint64_t retry_at_us;
     /* A connection failed. */

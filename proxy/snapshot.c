@@ -32,6 +32,7 @@ static void add_server(struct pool_snapshot *sum, const struct server *server)
 
         if (strcmp(place->config->name, server->config->name) == 0) {
             ADD_BLOCK(&place->metrics, &server->metrics, server_table);
+            histogram_sum(&place->latency, &server->latency);
             return;
         }
     }
@@ -41,6 +42,7 @@ static void add_pool(struct pool_snapshot *sum, const struct pool *pool)
 {
     ADD_BLOCK(&sum->metrics, &pool->metrics, pool_table);
     ADD_BLOCK(&sum->more, &pool->more, pool_more_table);
+    histogram_sum(&sum->latency, &pool->latency);
     for (size_t i = 0; i < pool->config->server_count; i++)
         add_server(sum, &pool->servers[i]->server);
 }

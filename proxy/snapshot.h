@@ -10,6 +10,7 @@
 struct server_snapshot {
     const struct server_config *config;
     struct server_metrics metrics;
+    struct histogram latency;
 };
 
 struct pool_snapshot {
@@ -17,6 +18,7 @@ struct pool_snapshot {
     const struct pool_config *config;
     struct pool_metrics metrics;
     struct pool_more_metrics more;
+    struct histogram latency;
     struct server_snapshot *servers; /* config->server_count of them */
 };
 

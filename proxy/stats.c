@@ -101,6 +101,34 @@ static void put_server_family(struct chain *out, const struct snapshot *snapshot
     }
 }
 
+static void put_latencies(struct chain *out, const struct snapshot *snapshot)
+{
+    static const char of_pools[] = "cacheproxy_request_duration_seconds";
+    static const char of_servers[] = "cacheproxy_server_request_duration_seconds";
+
+    prometheus_histogram_family(out, of_pools, "from a client's request to its reply");
+    for (size_t i = 0; i < snapshot->pool_count; i++) {
+        const struct pool_snapshot *pool = &snapshot->pools[i];
+
+        prometheus_histogram(
+            out, of_pools,
+            (struct prometheus_label[]){{"pool", str_of(pool->config->name)}, {NULL, {NULL, 0}}},
+            &pool->latency);
+    }
+    prometheus_histogram_family(out, of_servers, "from sending a request to a server's reply");
+    for (size_t i = 0; i < snapshot->pool_count; i++) {
+        const struct pool_snapshot *pool = &snapshot->pools[i];
+
+        for (size_t j = 0; j < pool->config->server_count; j++)
+            prometheus_histogram(
+                out, of_servers,
+                (struct prometheus_label[]){{"pool", str_of(pool->config->name)},
+                                            {"server", str_of(pool->servers[j].config->name)},
+                                            {NULL, {NULL, 0}}},
+                &pool->servers[j].latency);
+    }
+}
+
 static void put_own(struct chain *out, const struct stats_source *source,
                     const struct snapshot *snapshot)
 {
@@ -138,6 +166,7 @@ void stats_render_prometheus(const struct stats_source *source, struct chain *ou
                           offsetof(struct pool_snapshot, more));
         for (size_t row = 0; row < COUNT_OF(server_table); row++)
             put_server_family(out, &snapshot, row);
+        put_latencies(out, &snapshot);
     }
     snapshot_free(&snapshot);
 }

@@ -101,22 +101,40 @@ static void upstream_timed_out(struct loop_timer *timer)
 {
     struct upstream *upstream = container_of(timer, struct upstream, timer);
     struct request *oldest = LIST_FIRST(&upstream->pending, struct request, pending_link);
-    uint64_t now_us = clock_now_us();
+    uint64_t now_us = clock_now_us(), deadline_us;
 
     upstream->timer_is_set = false;
-    if (oldest == NULL)
+    if (oldest == NULL || upstream->server->timeout_ms == 0)
         return;
-    if (oldest->deadline_us <= now_us) {
+    deadline_us = oldest->begun_us + (uint64_t)upstream->server->timeout_ms * 1000;
+    if (deadline_us <= now_us) {
         if (upstream->link != NULL && !upstream->link->is_connected)
             location_avoid(&upstream->server->location, &upstream->link->addr);
         upstream_fail(upstream, &upstream->server->metrics.server_timedout, strerror(ETIMEDOUT));
         return;
     }
     upstream->timer_is_set = true;
-    loop_timer_set(timer, oldest->deadline_us - now_us);
+    loop_timer_set(timer, deadline_us - now_us);
 }
 
 /* --- replies --- */
+
+static void log_slow(const struct server *server, const struct request *leaf, uint64_t us)
+{
+    log_limited(LOG_NOTICE, "slow: pool '%s', server '%s': %s '%.*s' took %llu.%03llu ms",
+                server->pool_config->name, server->config->name,
+                leaf->command != NULL ? leaf->command->name : leaf->name, (int)leaf->key.len,
+                leaf->key.data, (unsigned long long)(us / 1000), (unsigned long long)(us % 1000));
+}
+
+static void note_latency(struct server *server, const struct request *leaf)
+{
+    uint64_t us = clock_now_us() - leaf->begun_us;
+
+    histogram_add(&server->latency, us);
+    if (server->slowlog_ms != 0 && us >= (uint64_t)server->slowlog_ms * 1000)
+        log_slow(server, leaf, us);
+}
 
 static void end_leaf(struct upstream *upstream, struct request *leaf, int status, struct str bytes)
 {
@@ -124,6 +142,7 @@ static void end_leaf(struct upstream *upstream, struct request *leaf, int status
     struct block *block = conn_input_block(&upstream->link->conn);
 
     forget(upstream, leaf);
+    note_latency(upstream->server, leaf);
     upstream->server->failures = 0;
     if (leaf->owner != NULL || leaf->parent != NULL) {
         metric_add(&metrics->responses, 1);
@@ -380,9 +399,9 @@ void upstream_expect(struct upstream *upstream, struct request *leaf)
     metric_add(goes_out ? &metrics->out_queue_bytes : &metrics->in_queue_bytes, leaf->sent_len);
     if (goes_out)
         conn_flush_later(&upstream->link->conn);
+    leaf->begun_us = clock_now_us();
     if (server->timeout_ms == 0)
         return;
-    leaf->deadline_us = clock_now_us() + (uint64_t)server->timeout_ms * 1000;
     if (!upstream->timer_is_set) {
         upstream->timer_is_set = true;
         loop_timer_set(&upstream->timer, (uint64_t)server->timeout_ms * 1000);

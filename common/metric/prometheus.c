@@ -43,13 +43,8 @@ static void put_value(struct chain *out, struct str value)
     }
 }
 
-void prometheus_sample(struct chain *out, const char *prefix, const struct metric *metric,
-                       const struct prometheus_label *labels, uint64_t value)
+static void put_labels(struct chain *out, const struct prometheus_label *labels)
 {
-    char number[NUMBER_TEXT_MAX + 8];
-    size_t len;
-
-    put_name(out, prefix, metric);
     for (const struct prometheus_label *label = labels; label->name != NULL; label++) {
         put(out, label == labels ? STR("{") : STR(","));
         put(out, str_of(label->name));
@@ -57,13 +52,80 @@ void prometheus_sample(struct chain *out, const char *prefix, const struct metri
         put_value(out, label->value);
         put(out, STR("\""));
     }
+}
+
+static void put_seconds(struct chain *out, uint64_t us)
+{
+    char text[32];
+    int len = snprintf(text, sizeof(text), "%llu.%06llu", (unsigned long long)(us / 1000000),
+                       (unsigned long long)(us % 1000000));
+
+    put(out, (struct str){text, (size_t)len});
+}
+
+static void put_number(struct chain *out, uint64_t number)
+{
+    char text[NUMBER_TEXT_MAX];
+
+    put(out, (struct str){text, number_format(text, number)});
+}
+
+void prometheus_sample(struct chain *out, const char *prefix, const struct metric *metric,
+                       const struct prometheus_label *labels, uint64_t value)
+{
+    put_name(out, prefix, metric);
+    put_labels(out, labels);
     put(out, labels->name != NULL ? STR("} ") : STR(" "));
     if (metric->kind == METRIC_TIME)
-        len = (size_t)snprintf(number, sizeof(number), "%llu.%06llu",
-                               (unsigned long long)(value / 1000000),
-                               (unsigned long long)(value % 1000000));
+        put_seconds(out, value);
     else
-        len = number_format(number, value);
-    put(out, (struct str){number, len});
+        put_number(out, value);
+    put(out, STR("\n"));
+}
+
+void prometheus_histogram_family(struct chain *out, const char *name, const char *help)
+{
+    put(out, STR("# HELP "));
+    put(out, str_of(name));
+    put(out, STR(" "));
+    put(out, str_of(help));
+    put(out, STR("\n# TYPE "));
+    put(out, str_of(name));
+    put(out, STR(" histogram\n"));
+}
+
+static void put_total(struct chain *out, const char *name, const char *suffix,
+                      const struct prometheus_label *labels)
+{
+    put(out, str_of(name));
+    put(out, str_of(suffix));
+    put_labels(out, labels);
+    put(out, labels->name != NULL ? STR("} ") : STR(" "));
+}
+
+void prometheus_histogram(struct chain *out, const char *name,
+                          const struct prometheus_label *labels, const struct histogram *histogram)
+{
+    uint64_t count = 0;
+
+    for (unsigned i = 0; i < HISTOGRAM_BUCKET_COUNT; i++) {
+        count += histogram->counts[i];
+        put(out, str_of(name));
+        put(out, STR("_bucket"));
+        put_labels(out, labels);
+        put(out, labels->name != NULL ? STR(",le=\"") : STR("{le=\""));
+        if (i < HISTOGRAM_BUCKET_COUNT - 1)
+            put_seconds(out, histogram_limit_us(i));
+        else
+            put(out, STR("+Inf"));
+        put(out, STR("\"} "));
+        put_number(out, count);
+        put(out, STR("\n"));
+    }
+    put_total(out, name, "_sum", labels);
+    put_seconds(out, histogram->sum_us);
+    put(out, STR("\n"));
+    put_total(out, name, "_count", labels);
+    put_number(out, count);
     put(out, STR("\n"));
 }

@@ -6,7 +6,7 @@
 #define COMMON_METRIC_PROMETHEUS_H
 
 #include "common/bytes/chain.h"
-#include "common/metric/metric.h"
+#include "common/metric/histogram.h"
 
 /* A label of a sample; a table of them ends with name NULL. */
 struct prometheus_label {
@@ -20,5 +20,10 @@ void prometheus_family(struct chain *out, const char *prefix, const struct metri
 /* A sample of the family that was begun last. */
 void prometheus_sample(struct chain *out, const char *prefix, const struct metric *metric,
                        const struct prometheus_label *labels, uint64_t value);
+
+/* Begins a family of histograms, `name` with its prefix and unit (seconds); and adds one. */
+void prometheus_histogram_family(struct chain *out, const char *name, const char *help);
+void prometheus_histogram(struct chain *out, const char *name,
+                          const struct prometheus_label *labels, const struct histogram *histogram);
 
 #endif

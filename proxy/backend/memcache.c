@@ -49,11 +49,39 @@ static enum reply_step take_value(const struct request *leaf, const struct mc_re
     return str_equal(head->key, leaf->key) ? take_only_value(in, len, reply) : REPLY_WRONG;
 }
 
+enum { STATS_MAX = 1 << 20 }; /* bytes of statistics */
+
+/* Lines of statistics up to END, which are one reply; or a single other line. */
+static enum reply_step take_statistics(struct str in, struct reply *reply)
+{
+    size_t *used = &reply->scan.used;
+
+    for (;;) {
+        struct str rest = str_skip(in, *used);
+        const char *newline = memchr(rest.data, '\n', rest.len);
+        struct str line;
+
+        if (newline == NULL)
+            return rest.len < MC_LINE_MAX && *used < STATS_MAX ? REPLY_MORE : REPLY_WRONG;
+        line = (struct str){rest.data, (size_t)(newline - rest.data) + 1};
+        if (line.len < 2 || newline[-1] != '\r')
+            return REPLY_WRONG;
+        *used += line.len;
+        if (str_starts(line, STR("STAT ")))
+            continue;
+        reply->len = *used;
+        reply->status = str_equal(line, last_line) ? MC_STATUS_END : MC_STATUS_ERROR;
+        return reply->status == MC_STATUS_END || line.len == reply->len ? REPLY_WHOLE : REPLY_WRONG;
+    }
+}
+
 static enum reply_step take_reply(const struct request *leaf, struct str in, struct reply *reply)
 {
     struct mc_reply head;
 
     reply->want = 0;
+    if (leaf->command->id == MC_STATS)
+        return take_statistics(in, reply);
     switch (mc_text_parse_reply(in, &head)) {
     case PARSE_MORE:
         return REPLY_MORE;

@@ -5,6 +5,7 @@
 
 #include "common/base/log.h"
 #include "common/base/version.h"
+#include "common/bytes/number.h"
 #include "proxy/client/internal.h"
 
 static void answer_line(struct client *client, struct str text)
@@ -69,13 +70,65 @@ static void answer_here(struct client *client, const struct mc_request *request)
     }
 }
 
+/* What of the statistics can be told for all servers together. */
+static bool is_summed(struct str what)
+{
+    static const struct str words[] = {{"", 0}, {"settings", 8}, {"items", 5}, {"slabs", 5}};
+    struct str word = str_next_word(&what);
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (str_equal(word, words[i]) && str_next_word(&what).len == 0)
+            return true;
+    }
+    return false;
+}
+
+/* flush_all [delay] [noreply], as it goes on to all servers. */
+static bool is_flush(struct mc_request *request)
+{
+    struct str rest = request->rest, word = str_next_word(&rest);
+    int64_t delay;
+
+    if (word.len != 0 && number_parse_i64(word, &delay))
+        word = str_next_word(&rest);
+    request->noreply = str_equal(word, STR("noreply"));
+    if (request->noreply) {
+        request->rest.len = (size_t)(word.data - request->rest.data);
+        word = str_next_word(&rest);
+    }
+    return word.len == 0;
+}
+
+/* What concerns all servers; false when it is none of these. */
+static bool route_to_all(struct client *client, const struct plan_input *input)
+{
+    struct mc_request request = *input->text;
+    struct plan_input all = *input;
+    bool is_good;
+
+    all.text = &request;
+    if (request.command->id == MC_STATS && is_summed(request.rest))
+        is_good = plan_stats(&all);
+    else if (request.command->id == MC_FLUSH_ALL && input->pool->config->allow_flush_all &&
+             is_flush(&request))
+        is_good = plan_flush(&all);
+    else
+        return false;
+    if (!is_good)
+        client_answer_no_memory(client);
+    return true;
+}
+
 static void route(struct client *client, const struct plan_input *input)
 {
     const struct mc_request *request = input->text;
 
-    if (!(request->command->traits & MC_KEYED))
-        answer_here(client, request);
-    else if (!is_clean(request))
+    if (!(request->command->traits & MC_KEYED)) {
+        if (!route_to_all(client, input))
+            answer_here(client, request);
+        return;
+    }
+    if (!is_clean(request))
         answer_unless_quiet(client, request, STR("CLIENT_ERROR bad command line format"));
     else if (request->body_len != 0 && !mc_body_ends_well(input->body))
         answer_unless_quiet(client, request, STR("CLIENT_ERROR bad data chunk"));

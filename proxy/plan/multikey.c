@@ -129,6 +129,8 @@ static void send_leaf(const struct plan_input *input, struct pool_server *server
     struct chain *out = upstream_out(upstream);
     size_t before = out->len;
 
+    if (input->pool->config->slowlog_ms != 0)
+        request_note(leaf, leaf->parent->name, leaf->parent->multi->slots[leaf->first_slot].key);
     if (!leaf->ops->write(out, leaf, input)) {
         leaf->ops->fail(leaf, strerror(ENOMEM));
         return;
@@ -163,23 +165,29 @@ static void drop(struct request *parent, struct part *parts, size_t count)
     request_free(parent);
 }
 
-bool multi_send(const struct plan_input *input, const struct mc_command *command,
-                struct multi *multi)
+/* Makes the request that the leaves are parts of. NULL: memory ran out, `multi` is freed. */
+static struct request *make_parent(const struct plan_input *input, const struct mc_command *command,
+                                   struct multi *multi, struct part **parts)
 {
-    size_t server_count = input->pool->config->server_count;
     struct request *parent = request_create(input->owner->records, command);
-    struct part *parts;
 
     if (parent == NULL) {
         multi_free(multi);
-        return false;
+        return NULL;
     }
     parent->multi = multi;
-    parts = calloc(server_count, sizeof(*parts));
-    if (parts == NULL || !split(input, parent, parts)) {
-        drop(parent, parts, server_count);
-        return false;
-    }
+    *parts = calloc(input->pool->config->server_count, sizeof(struct part));
+    if (*parts != NULL)
+        return parent;
+    drop(parent, NULL, 0);
+    return NULL;
+}
+
+/* Queues the request and sends its parts; frees them. */
+static void send_parts(const struct plan_input *input, struct request *parent, struct part *parts)
+{
+    struct multi *multi = parent->multi;
+
     parent->sent_len = multi->slot_count * sizeof(struct slot);
     request_enqueue(parent, input->owner);
     metric_add(&input->pool->metrics.fragments, multi->leaf_count);
@@ -190,16 +198,53 @@ bool multi_send(const struct plan_input *input, const struct mc_command *command
         parent->multi = NULL;
         free(parts);
         request_done(parent);
-        return true;
+        return;
     }
     /* One more than there are: nothing is joined before all are sent. */
     multi->open_count = multi->leaf_count + 1;
-    for (size_t i = 0; i < server_count; i++) {
+    for (size_t i = 0; i < input->pool->config->server_count; i++) {
         if (parts[i].leaf != NULL)
             send_leaf(input, input->pool->servers[i], parts[i].leaf);
     }
     free(parts);
     if (--multi->open_count == 0)
         join(parent);
+}
+
+bool multi_send(const struct plan_input *input, const struct mc_command *command, const char *name,
+                struct multi *multi)
+{
+    struct part *parts;
+    struct request *parent = make_parent(input, command, multi, &parts);
+
+    if (parent == NULL)
+        return false;
+    parent->name = name;
+    if (!split(input, parent, parts)) {
+        drop(parent, parts, input->pool->config->server_count);
+        return false;
+    }
+    send_parts(input, parent, parts);
+    return true;
+}
+
+bool multi_send_to_all(const struct plan_input *input, const struct mc_command *command,
+                       struct multi *multi)
+{
+    struct part *parts;
+    struct request *parent = make_parent(input, command, multi, &parts);
+
+    if (parent == NULL)
+        return false;
+    parent->name = command->name;
+    parent->noreply = input->text->noreply;
+    for (uint32_t i = 0; i < input->pool->config->server_count; i++) {
+        multi_add_slot(multi, STR(""), STR(""));
+        if (!part_add(&parts[i], parent, i)) {
+            drop(parent, parts, input->pool->config->server_count);
+            return false;
+        }
+    }
+    send_parts(input, parent, parts);
     return true;
 }

@@ -48,10 +48,16 @@ static inline void multi_add_slot(struct multi *multi, struct str key, struct st
 
 /*
  * Splits the request by the servers of its slots' keys, queues it and sends its leaves. Takes
- * over `multi`, also if it returns false because memory ran out.
+ * over `multi`, also if it returns false because memory ran out. Redis' have no `command`, but a
+ * name.
  */
-bool multi_send(const struct plan_input *input, const struct mc_command *command,
+bool multi_send(const struct plan_input *input, const struct mc_command *command, const char *name,
                 struct multi *multi);
+
+/* The same for a request without keys to all servers: the slots, still to be made, are the
+ * servers'. */
+bool multi_send_to_all(const struct plan_input *input, const struct mc_command *command,
+                       struct multi *multi);
 
 /* Keeps the bytes of an answer, which lie in `block`, and notes where they are. False: memory
  * ran out. */

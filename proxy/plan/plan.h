@@ -42,6 +42,12 @@ bool plan_text(const struct plan_input *input);
  */
 bool plan_retrieval(const struct plan_input *input);
 
+/* `stats`, maybe with a word behind it, of all servers, added up. */
+bool plan_stats(const struct plan_input *input);
+
+/* `flush_all` to all servers; done when all say so. */
+bool plan_flush(const struct plan_input *input);
+
 /*
  * A binary packet goes to its server as a meta command, and the reply is made a packet
  * again. Keys that are no words go in base64.

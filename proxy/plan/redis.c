@@ -35,6 +35,8 @@ bool plan_redis(const struct plan_input *input, struct str key)
     if (leaf == NULL)
         return false;
     leaf->ops = &redis_ops;
+    if (input->pool->config->slowlog_ms != 0)
+        request_note(leaf, input->redis->command->name, key);
     return plan_send(input, leaf, key);
 }
 
@@ -207,5 +209,5 @@ bool plan_redis_split(const struct plan_input *input)
 
         multi_add_slot(multi, key, way == RESP_MSET ? resp_next_argument(&rest) : STR(""));
     }
-    return multi_send(input, NULL, multi);
+    return multi_send(input, NULL, request->command->name, multi);
 }

@@ -103,5 +103,5 @@ bool plan_retrieval(const struct plan_input *input)
     rest = (struct str){multi->keys, request->keys.len};
     while (mc_key_next(&rest, &key))
         multi_add_slot(multi, key, STR(""));
-    return multi_send(input, request->command, multi);
+    return multi_send(input, request->command, request->command->name, multi);
 }
