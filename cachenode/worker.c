@@ -85,6 +85,7 @@ bool worker_start(struct worker *worker, struct store *store, const struct stats
                                               .only_dialect = client_only_dialect(source->settings),
                                               .gone = gone,
                                               .node = source->node};
+    worker->loop.owner = &worker->context;
     lock_init(&worker->context.lock, LOCK_clients);
     list_init(&worker->context.clients);
     list_init(&worker->udps);

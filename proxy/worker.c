@@ -310,8 +310,6 @@ static void *worker_run(void *arg)
     struct worker *worker = arg;
 
     loop_run(&worker->loop);
-    while (!list_is_empty(&worker->loop.dying))
-        conn_end(container_of(worker->loop.dying.next, struct conn, dying_link));
     lock_take(&worker->shape);
     close_doors(worker);
     lock_give(&worker->shape);

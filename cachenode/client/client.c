@@ -13,24 +13,29 @@
 
 static struct session session_of(struct client *client)
 {
-    client->context->user->log.client_fd = client->fd;
+    client_context_of(client)->user->log.client_fd = client->conn.fd;
     return (struct session){.out = &client->conn.out,
-                            .fd = client->fd,
+                            .fd = client->conn.fd,
                             .is_authenticated = &client->is_authenticated,
                             .sasl_started = &client->sasl_started,
-                            .user = client->context->user,
-                            .metrics = &client->context->metrics,
-                            .source = client->context->source};
+                            .user = client_context_of(client)->user,
+                            .metrics = &client_context_of(client)->metrics,
+                            .source = client_context_of(client)->source};
+}
+
+static const struct dialect *dialect_of(const struct client *client)
+{
+    return client->is_binary ? &binary_dialect : &text_dialect;
 }
 
 static void count_bytes(struct client *client)
 {
-    struct worker_metrics *metrics = &client->context->metrics;
+    struct worker_metrics *metrics = &client_context_of(client)->metrics;
 
-    metric_add(&metrics->bytes_read, client->conn.bytes_read - client->bytes_read);
-    metric_add(&metrics->bytes_written, client->conn.bytes_written - client->bytes_written);
-    client->bytes_read = client->conn.bytes_read;
-    client->bytes_written = client->conn.bytes_written;
+    metric_add(&metrics->bytes_read, client->conn.bytes_read);
+    metric_add(&metrics->bytes_written, client->conn.bytes_written);
+    client->conn.bytes_read = 0;
+    client->conn.bytes_written = 0;
 }
 
 /* After running requests: has replies written, ends what is to end, holds back who does not
@@ -54,7 +59,7 @@ size_t client_swallow(struct client *client, size_t len, size_t there)
 {
     size_t part = len < there ? len : there;
 
-    client->swallowed = len - part;
+    client->swallowed = (uint32_t)(len - part);
     return part;
 }
 
@@ -63,17 +68,18 @@ size_t client_swallow(struct client *client, size_t len, size_t there)
 static bool receive_rest(struct client *client)
 {
     struct arrival *arrival = client->arrival;
-    size_t value_len = arrival->item->value_len;
+    size_t value_len = arrival->item->value_len, ending_len = dialect_of(client)->ending_len;
     char *piece;
 
     if (arrival->done < value_len) {
-        size_t len = store_value_piece(client->context->user, arrival->item, arrival->done, &piece);
+        size_t len = store_value_piece(client_context_of(client)->user, arrival->item,
+                                       arrival->done, &piece);
 
         arrival->done += len;
         conn_receive(&client->conn, piece, len);
-    } else if (arrival->done == value_len && client->dialect->ending_len != 0) {
-        arrival->done += client->dialect->ending_len;
-        conn_receive(&client->conn, arrival->ending, client->dialect->ending_len);
+    } else if (arrival->done == value_len && ending_len != 0) {
+        arrival->done += ending_len;
+        conn_receive(&client->conn, arrival->ending, ending_len);
     } else {
         return false;
     }
@@ -103,7 +109,7 @@ static void client_received(struct conn *conn)
         return;
     session = session_of(client);
     client->arrival = NULL;
-    client->dialect->arrived(&session, arrival);
+    dialect_of(client)->arrived(&session, arrival);
     free(arrival);
     settle(client, &session);
 }
@@ -149,7 +155,7 @@ static void dump_go_on(struct loop_task *task)
         dump_end(client);
         conn_resume(&client->conn);
     } else if (!client->conn.write_full) {
-        loop_defer(client->context->loop, &dump->task);
+        loop_defer(client_context_of(client)->loop, &dump->task);
     }
     settle(client, &session);
 }
@@ -166,7 +172,7 @@ static void dump_begin(struct client *client, struct session *session)
     list_init(&dump->task.link);
     client->dump = dump;
     conn_pause(&client->conn);
-    loop_defer(client->context->loop, &dump->task);
+    loop_defer(client_context_of(client)->loop, &dump->task);
 }
 
 /* --- those who watch --- */
@@ -186,13 +192,13 @@ static struct addr *peer_of(int fd)
  * goes, unless the connection was reset. */
 static void note_conn(struct client *client, enum watch_event_type type, const char *reason)
 {
-    struct watch_log *log = &client->context->user->log;
+    struct watch_log *log = &client_context_of(client)->user->log;
 
     if (!watch_wants(log, WATCH_CONNEVENTS))
         return;
     if (client->peer == NULL)
-        client->peer = peer_of(client->fd);
-    log->client_fd = client->fd;
+        client->peer = peer_of(client->conn.fd);
+    log->client_fd = client->conn.fd;
     watch_note_conn(log, type, client->peer, reason);
 }
 
@@ -200,7 +206,7 @@ static void note_conn(struct client *client, enum watch_event_type type, const c
 static void hand_to_watch(struct client *client, const struct session *session)
 {
     if (client->peer == NULL)
-        client->peer = peer_of(client->fd);
+        client->peer = peer_of(client->conn.fd);
     client->watch = session->watch;
     conn_release(&client->conn);
 }
@@ -209,15 +215,15 @@ static void hand_to_watch(struct client *client, const struct session *session)
  * memory, and it comes to its end now. */
 static bool is_watcher_now(struct client *client)
 {
-    struct watch *watch = client->context->source->watch;
+    struct watch *watch = client_context_of(client)->source->watch;
 
     if (client->watch == 0)
         return false;
     if (client->conn.end == CONN_END_RELEASED) {
-        if (watch_enter(watch, client->fd, client->watch, client->peer))
+        if (watch_enter(watch, client->conn.fd, client->watch, client->peer))
             return true;
         log_limited(LOG_ERROR, "out of memory for a watcher");
-        close(client->fd);
+        close(client->conn.fd);
     }
     watch_dismiss(watch);
     return false;
@@ -239,11 +245,12 @@ static size_t client_input(struct conn *conn, struct str in)
     size_t used = client_swallow(client, client->swallowed, in.len);
 
     __atomic_store_n(&client->last_said_s, store_now(session.user->store), __ATOMIC_RELAXED);
-    if (client->dialect == NULL)
-        client->dialect =
-            client_speaks_binary(client->context, in.data[0]) ? &binary_dialect : &text_dialect;
+    if (!client->has_spoken) {
+        client->has_spoken = true;
+        client->is_binary = client_speaks_binary(client_context_of(client), in.data[0]);
+    }
     if (used < in.len)
-        used += client->dialect->input(client, &session, str_skip(in, used));
+        used += dialect_of(client)->input(client, &session, str_skip(in, used));
     if (session.dump != DUMP_NONE)
         dump_begin(client, &session);
     if (session.watch != 0)
@@ -258,7 +265,7 @@ static void client_drained(struct conn *conn)
 
     count_bytes(client);
     if (client->dump != NULL)
-        loop_defer(client->context->loop, &client->dump->task);
+        loop_defer(client_context_of(client)->loop, &client->dump->task);
     else
         conn_resume(conn);
 }
@@ -277,17 +284,17 @@ static void client_closed(struct conn *conn)
 
     count_bytes(client);
     if (client->arrival != NULL)
-        store_release(client->context->user, client->arrival->item);
+        store_release(client_context_of(client)->user, client->arrival->item);
     free(client->arrival);
     dump_end(client);
-    lock_take(&client->context->lock);
+    lock_take(&client_context_of(client)->lock);
     list_remove(&client->link);
-    lock_give(&client->context->lock);
-    metric_sub(&client->context->metrics.curr_connections, 1);
+    lock_give(&client_context_of(client)->lock);
+    metric_sub(&client_context_of(client)->metrics.curr_connections, 1);
     if (!is_watcher_now(client)) {
         note_conn(client, WATCH_EVENT_CONN_CLOSE, reason_of(client));
         free(client->peer);
-        client->context->gone(client->context->node);
+        client_context_of(client)->gone(client_context_of(client)->node);
     }
     free(client);
 }
@@ -308,20 +315,18 @@ void client_accept(struct client_context *context, int fd)
         context->gone(context->node);
         return;
     }
-    client->context = context;
-    client->fd = fd;
     client->last_said_s = store_now(context->user->store);
+    conn_open(&client->conn, context->loop, fd, &client_ops);
     lock_take(&context->lock);
     list_append(&context->clients, &client->link);
     lock_give(&context->lock);
     metric_add(&context->metrics.curr_connections, 1);
     note_conn(client, WATCH_EVENT_CONN_NEW, NULL);
-    conn_open(&client->conn, context->loop, fd, &client_ops);
 }
 
 static uint32_t idle_of(const struct client *client)
 {
-    return store_now(client->context->user->store) -
+    return store_now(client_context_of(client)->user->store) -
            __atomic_load_n(&client->last_said_s, __ATOMIC_RELAXED);
 }
 
@@ -332,7 +337,7 @@ void client_visit_all(struct client_context *context,
     LIST_EACH (&context->clients, each, after) {
         const struct client *client = container_of(each, struct client, link);
 
-        visit(arg, &(struct client_info){client->fd, idle_of(client)});
+        visit(arg, &(struct client_info){client->conn.fd, idle_of(client)});
     }
     lock_give(&context->lock);
 }

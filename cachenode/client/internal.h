@@ -9,22 +9,25 @@
 /* A client who does not read his replies is not read from. */
 enum { UNREAD_MAX = 4 << 20 };
 
+/* Idle ones are many: each byte of it counts. */
 struct client {
     struct conn conn;
-    struct client_context *context;
-    const struct dialect *dialect; /* NULL: he has not said anything */
     struct list link;
-    int fd;                             /* also for who only lists the clients */
-    uint32_t last_said_s;               /* atomic; second of store_now */
-    uint64_t bytes_read, bytes_written; /* of the conn's, what is counted already */
     struct arrival *arrival;            /* NULL: no value is on its way into an item */
     struct dump *dump;                  /* NULL: none is being written */
-    size_t swallowed;                   /* bytes of a value yet to be passed over */
-    uint32_t watch;                     /* what he will watch when he is handed over, bits */
     struct addr *peer;                  /* his address, if somebody watches who comes and goes */
+    uint32_t last_said_s;               /* atomic; second of store_now */
+    uint32_t swallowed;                 /* bytes of a value yet to be passed over */
+    uint32_t watch;                     /* what he will watch when he is handed over, bits */
+    bool has_spoken : 1, is_binary : 1; /* what he speaks is known by then, and which it is */
+    bool was_idle : 1;                  /* and is closed for it */
     bool is_authenticated, sasl_started;
-    bool was_idle; /* and is closed for it */
 };
+
+static inline struct client_context *client_context_of(const struct client *client)
+{
+    return client->conn.loop->owner;
+}
 
 /* A storage command whose value is not all there. */
 struct arrival {

@@ -184,7 +184,8 @@ static size_t batch_run(struct batch *batch, struct client *client, struct sessi
 static size_t text_input(struct client *client, struct session *session, struct str in)
 {
     const struct store *store = session->user->store;
-    uint64_t commands_max = (uint64_t)client->context->reqs_per_event * BATCH, commands = 0;
+    uint64_t commands_max = (uint64_t)client_context_of(client)->reqs_per_event * BATCH,
+             commands = 0;
     size_t used = 0;
     struct batch batch;
 

@@ -465,10 +465,8 @@ static __attribute__((noinline)) void tell_look_up(struct store_user *user, stru
     note_look_up(user, key, hash_table_find(&user->store->table, key, hash));
 }
 
-/* The same for a command, which those who watch are told of. It is apart so that what calls it
- * stays small enough to be inlined. */
-static __attribute__((noinline)) struct item *find_live(struct store_user *user, struct str key,
-                                                        uint32_t hash)
+/* The same for a command, which those who watch are told of. */
+static inline struct item *find_live(struct store_user *user, struct str key, uint32_t hash)
 {
     if (watch_wants(&user->log, WATCH_FETCHERS))
         tell_look_up(user, key, hash);

@@ -65,7 +65,7 @@ static bool keep(struct conn *conn, struct str rest, size_t size)
     memcpy(block->data, rest.data, rest.len);
     kept_drop(conn);
     conn->kept = block;
-    conn->kept_len = rest.len;
+    conn->kept_len = (uint32_t)rest.len;
     return true;
 }
 
@@ -82,7 +82,7 @@ static struct str feed(struct conn *conn, struct str in)
             memcpy(conn->dest, in.data, part);
             in = str_skip(in, part);
             conn->dest += part;
-            conn->dest_len -= part;
+            conn->dest_len -= (uint32_t)part;
             if (conn->dest_len != 0)
                 return in;
             conn->ops->received(conn);
@@ -112,8 +112,8 @@ static void feed_kept(struct conn *conn)
     if (rest.len == 0 || conn->dying) {
         kept_drop(conn);
     } else {
-        conn->kept_first = (size_t)(rest.data - block->data);
-        conn->kept_len = rest.len;
+        conn->kept_first = (uint32_t)(rest.data - block->data);
+        conn->kept_len = (uint32_t)rest.len;
     }
     block_release(block);
 }
@@ -170,10 +170,10 @@ static void read_to_dest(struct conn *conn, struct block *block)
         conn_read_failed(conn, len);
         return;
     }
-    conn->bytes_read += (size_t)len;
+    conn->bytes_read += (uint32_t)len;
     if ((size_t)len < dest_len) {
         conn->dest += len;
-        conn->dest_len -= (size_t)len;
+        conn->dest_len -= (uint32_t)len;
         return;
     }
     beyond = (size_t)len - dest_len;
@@ -187,7 +187,7 @@ static void read_to_dest(struct conn *conn, struct block *block)
 static void read_to_kept(struct conn *conn)
 {
     struct block *block = conn->kept;
-    size_t end = conn->kept_first + conn->kept_len;
+    size_t end = (size_t)conn->kept_first + conn->kept_len;
     ssize_t len;
 
     if (end == block->size) {
@@ -203,8 +203,8 @@ static void read_to_kept(struct conn *conn)
         conn_read_failed(conn, len);
         return;
     }
-    conn->bytes_read += (size_t)len;
-    conn->kept_len += (size_t)len;
+    conn->bytes_read += (uint32_t)len;
+    conn->kept_len += (uint32_t)len;
     if (conn->kept_len >= conn->want)
         feed_kept(conn);
 }
@@ -221,7 +221,7 @@ static void read_to_loop(struct conn *conn, struct block *block)
         conn_read_failed(conn, len);
         return;
     }
-    conn->bytes_read += (size_t)len;
+    conn->bytes_read += (uint32_t)len;
     kept_drop(conn);
     feed_fresh(conn, (struct str){block->data, head + (size_t)len});
 }
@@ -247,12 +247,11 @@ static void conn_read(struct conn *conn)
         read_to_loop(conn, block);
 }
 
-static void show_again(struct loop_task *task)
+void conn_show_again(struct conn *conn)
 {
-    struct conn *conn = container_of(task, struct conn, again);
-
+    list_remove(&conn->turn_link);
     conn->yielding = false;
-    if (!conn->dying && conn->kept != NULL)
+    if (conn->kept != NULL)
         feed_kept(conn);
 }
 
@@ -262,9 +261,11 @@ void conn_flush(struct conn *conn)
 {
     ssize_t sent;
 
-    list_remove(&conn->flush_link);
+    list_remove(&conn->turn_link);
     conn->flushing = false;
-    if (conn->connecting || conn->dying)
+    if (conn->yielding)
+        list_append(&conn->loop->yields, &conn->turn_link);
+    if (conn->connecting)
         return;
     sent = chain_write(&conn->out, conn->fd);
     if (sent < 0) {
@@ -332,16 +333,15 @@ static void conn_die(struct conn *conn)
     if (conn->dying)
         return;
     conn->dying = true;
-    list_append(&conn->loop->dying, &conn->dying_link);
+    list_remove(&conn->turn_link);
+    list_append(&conn->loop->dying, &conn->turn_link);
 }
 
 void conn_end(struct conn *conn)
 {
     int fd = conn->end == CONN_END_RELEASED ? -1 : conn->fd;
 
-    list_remove(&conn->dying_link);
-    list_remove(&conn->flush_link);
-    loop_forget(&conn->again);
+    list_remove(&conn->turn_link);
     if (conn->armed != 0)
         event_del(&conn->event);
     chain_clear(&conn->out);
@@ -385,10 +385,7 @@ void conn_fail(struct conn *conn, int error)
 static void conn_init(struct conn *conn, struct loop *loop, int fd, const struct conn_ops *ops)
 {
     *conn = (struct conn){.loop = loop, .ops = ops, .fd = fd};
-    list_init(&conn->flush_link);
-    list_init(&conn->dying_link);
-    list_init(&conn->again.link);
-    conn->again.run = show_again;
+    list_init(&conn->turn_link);
 }
 
 void conn_open(struct conn *conn, struct loop *loop, int fd, const struct conn_ops *ops)
@@ -421,19 +418,24 @@ void conn_connect(struct conn *conn, struct loop *loop, const struct addr *addr,
 
 void conn_want(struct conn *conn, size_t len)
 {
-    conn->want = len;
+    ASSERT(len <= UINT32_MAX);
+    conn->want = (uint32_t)len;
 }
 
 void conn_receive(struct conn *conn, char *dest, size_t len)
 {
+    ASSERT(len <= UINT32_MAX);
     conn->dest = dest;
-    conn->dest_len = len;
+    conn->dest_len = (uint32_t)len;
 }
 
 void conn_yield(struct conn *conn)
 {
+    if (conn->yielding || conn->dying)
+        return;
     conn->yielding = true;
-    loop_defer(conn->loop, &conn->again);
+    if (!conn->flushing)
+        list_append(&conn->loop->yields, &conn->turn_link);
 }
 
 struct block *conn_input_block(struct conn *conn)

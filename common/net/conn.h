@@ -54,25 +54,27 @@ struct conn_ops {
     void (*closed)(struct conn *conn);
 };
 
+/* Idle ones are many: each byte of it counts. */
 struct conn {
     struct loop *loop;
     const struct conn_ops *ops;
     struct chain out;
     struct block *kept; /* unused input; NULL: none */
-    size_t kept_first, kept_len;
-    size_t want; /* whole bytes that the owner waits for; a hint for `kept` */
-    char *dest;  /* where conn_receive puts the next dest_len bytes */
-    size_t dest_len;
+    char *dest;         /* where conn_receive puts the next dest_len bytes */
+    uint32_t kept_first, kept_len;
+    uint32_t want; /* whole bytes that the owner waits for; a hint for `kept` */
+    uint32_t dest_len;
     struct event event;
-    struct list flush_link; /* in loop->flushes */
-    struct list dying_link; /* in loop->dying */
-    struct loop_task again; /* conn_yield */
+    struct list turn_link;  /* in the loop's dying, else its flushes, else its yields, as the flags
+                               say; a list of its own: in none */
+    uint64_t bytes_written; /* owners feed their metrics from these, and may zero them */
+    uint32_t bytes_read;
     int fd;
     int error;     /* errno of CONN_END_ERROR */
     uint8_t end;   /* enum conn_end, valid in `closed` */
     uint8_t armed; /* EV_READ, EV_WRITE: what the event waits for */
-    bool connecting, dying, paused, eof, flushing, closing, write_full, yielding;
-    uint64_t bytes_read, bytes_written; /* totals; owners feed their metrics from them */
+    bool connecting : 1, dying : 1, paused : 1, eof : 1, flushing : 1, closing : 1, write_full : 1,
+        yielding : 1;
 };
 
 /* Takes over the connected non-blocking socket `fd`. */
@@ -88,10 +90,11 @@ void conn_connect(struct conn *conn, struct loop *loop, const struct addr *addr,
 /* Has `out` written at the end of this turn. Call it after adding to `out`. */
 static inline void conn_flush_later(struct conn *conn)
 {
-    if (!conn->flushing) {
-        conn->flushing = true;
-        list_append(&conn->loop->flushes, &conn->flush_link);
-    }
+    if (conn->flushing || conn->dying)
+        return;
+    conn->flushing = true;
+    list_remove(&conn->turn_link);
+    list_append(&conn->loop->flushes, &conn->turn_link);
 }
 
 /* Says that `len` bytes from the front of the input make a whole: room is made at once. */
@@ -127,7 +130,9 @@ void conn_release(struct conn *conn);
 /* Closes as broken: `error` is an errno. */
 void conn_fail(struct conn *conn, int error);
 
-/* For the loop alone: writes what is in `out`; ends a dying connection. */
+/* For the loop alone: shows what is left after a yield; writes what is in `out`; ends a dying
+ * connection. */
+void conn_show_again(struct conn *conn);
 void conn_flush(struct conn *conn);
 void conn_end(struct conn *conn);
 

@@ -46,6 +46,7 @@ bool loop_open(struct loop *loop)
 
     *loop = (struct loop){.wake_fd = -1, .input_size = INPUT_SIZE};
     list_init(&loop->tasks);
+    list_init(&loop->yields);
     list_init(&loop->flushes);
     list_init(&loop->dying);
     list_init(&loop->posts);
@@ -80,28 +81,39 @@ static void run_tasks(struct loop *loop)
     }
 }
 
+static void show_yields(struct loop *loop)
+{
+    struct list yields;
+
+    list_move(&loop->yields, &yields);
+    while (!list_is_empty(&yields))
+        conn_show_again(container_of(yields.next, struct conn, turn_link));
+}
+
 /* A connection that ends may give others something to say, and one that is flushed may end. */
 static void settle_conns(struct loop *loop)
 {
     while (!list_is_empty(&loop->flushes) || !list_is_empty(&loop->dying)) {
         while (!list_is_empty(&loop->flushes))
-            conn_flush(container_of(loop->flushes.next, struct conn, flush_link));
+            conn_flush(container_of(loop->flushes.next, struct conn, turn_link));
         while (!list_is_empty(&loop->dying))
-            conn_end(container_of(loop->dying.next, struct conn, dying_link));
+            conn_end(container_of(loop->dying.next, struct conn, turn_link));
     }
 }
 
 void loop_run(struct loop *loop)
 {
     while (!__atomic_load_n(&loop->stopping, __ATOMIC_ACQUIRE)) {
-        bool is_busy = !list_is_empty(&loop->tasks) || !list_is_empty(&loop->flushes) ||
-                       !list_is_empty(&loop->dying);
+        bool is_busy = !list_is_empty(&loop->tasks) || !list_is_empty(&loop->yields) ||
+                       !list_is_empty(&loop->flushes) || !list_is_empty(&loop->dying);
 
         clock_turn_us = 0; /* read at its first use in the turn */
         event_base_loop(loop->base, is_busy ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
         run_tasks(loop);
+        show_yields(loop);
         settle_conns(loop);
     }
+    settle_conns(loop); /* it may have been stopped before its first turn */
 }
 
 static void wake(struct loop *loop)

@@ -20,7 +20,9 @@
 
 struct loop {
     struct event_base *base;
+    void *owner;         /* for who has a loop and wants to know whose it is */
     struct list tasks;   /* struct loop_task, to run at the end of this turn */
+    struct list yields;  /* conns whose rest of input is to be shown, likewise */
     struct list flushes; /* conns with output, to be written at the end of this turn */
     struct list dying;   /* conns to be closed at the end of this turn */
     struct block *input; /* what sockets are read into; taken anew when slices keep it */

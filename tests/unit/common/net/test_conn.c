@@ -15,7 +15,7 @@ struct owner {
     struct conn conn;
     size_t unit, seen_len, received_len;
     unsigned inputs, receiveds;
-    bool wants, yields, is_closed, is_drained;
+    bool wants, yields, echoes, closes, is_closed, is_drained;
     char seen[1 << 18], body[1 << 18];
 };
 
@@ -38,6 +38,12 @@ static size_t owner_input(struct conn *conn, struct str in)
         if (me->yields && use < in.len)
             conn_yield(conn);
     }
+    if (me->echoes) {
+        ck_assert(chain_copy(&conn->out, (struct str){in.data, use}));
+        conn_flush_later(conn);
+    }
+    if (me->closes)
+        conn_close(conn);
     memcpy(me->seen + me->seen_len, in.data, use);
     me->seen_len += use;
     return use;
@@ -130,7 +136,7 @@ START_TEST(an_idle_connection_owns_no_buffer)
     peer_sends("gh", 2);
     ck_assert_ptr_null(owner.conn.kept);
     ck_assert_ptr_null(owner.conn.out.slices);
-    ck_assert_uint_le(sizeof(struct conn), 448);
+    ck_assert_uint_le(sizeof(struct conn), 272);
     finish();
 }
 END_TEST
@@ -199,6 +205,46 @@ START_TEST(a_yield_goes_on_with_the_rest_by_itself)
     peer_sends("aabbccdd", 8);
     ck_assert_uint_eq(owner.seen_len, 8);
     ck_assert_uint_ge(owner.inputs, 4);
+    finish();
+}
+END_TEST
+
+START_TEST(who_yields_is_written_to_all_the_same)
+{
+    char got[9] = "";
+
+    start();
+    owner.unit = 2;
+    owner.yields = owner.echoes = true;
+    peer_sends("aabbccdd", 8);
+    ck_assert_uint_eq(owner.inputs, 4);
+    ck_assert_int_eq(recv(peer, got, sizeof(got), 0), 8);
+    ck_assert_str_eq(got, "aabbccdd");
+    finish();
+}
+END_TEST
+
+START_TEST(who_ends_with_output_and_a_rest_of_input_ends_once)
+{
+    start();
+    owner.unit = 2;
+    owner.yields = owner.echoes = owner.closes = true;
+    ck_assert_int_eq(send(peer, "aabbccdd", 8, 0), 8);
+    loop_run(&loop);
+    ck_assert(owner.is_closed);
+    ck_assert_uint_eq(owner.inputs, 1);
+    ck_assert(list_is_empty(&loop.flushes) && list_is_empty(&loop.yields));
+    finish();
+}
+END_TEST
+
+START_TEST(what_died_before_the_first_turn_is_ended_by_a_loop_that_is_stopped)
+{
+    start();
+    conn_close(&owner.conn);
+    loop_stop(&loop);
+    loop_run(&loop);
+    ck_assert(owner.is_closed);
     finish();
 }
 END_TEST
@@ -341,6 +387,9 @@ UNIT_MAIN("net/conn", tcase_add_test(tests, what_is_not_used_is_shown_again_with
           tcase_add_test(tests, a_large_whole_that_is_wanted_is_shown_once_it_is_there);
           tcase_add_test(tests, bytes_are_received_straight_to_where_they_belong);
           tcase_add_test(tests, a_yield_goes_on_with_the_rest_by_itself);
+          tcase_add_test(tests, who_yields_is_written_to_all_the_same);
+          tcase_add_test(tests, who_ends_with_output_and_a_rest_of_input_ends_once);
+          tcase_add_test(tests, what_died_before_the_first_turn_is_ended_by_a_loop_that_is_stopped);
           tcase_add_test(tests, while_paused_nothing_is_shown_and_nothing_is_lost);
           tcase_add_test(tests, output_beyond_what_the_socket_takes_follows_when_it_drains);
           tcase_add_test(tests, closing_after_the_flush_delivers_everything_first);
