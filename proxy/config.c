@@ -183,7 +183,12 @@ static const struct option pool_options[] = {
     POOL_OPTION("server_connections", COUNT, server_connections, .initial = "1", .min = 1,
                 .max = INT32_MAX, .help = "connections to each server"),
     POOL_OPTION("server_retry_timeout", MILLISECONDS, server_retry_timeout_ms, .initial = "30000",
-                .help = "wait before an ejected server is tried again"),
+                .help = "wait before an ejected server is probed; twice as long after each probe "
+                        "that fails"),
+    POOL_OPTION("server_retry_timeout_max", MILLISECONDS, retry_timeout_max_ms, .initial = "60000",
+                .help = "the longest such wait, unless server_retry_timeout is longer"),
+    POOL_OPTION("eject_max_percent", COUNT, eject_max_percent, .initial = "50", .max = 100,
+                .help = "share of a pool's servers that may be ejected at a time"),
     POOL_OPTION("server_failure_limit", COUNT, server_failure_limit, .initial = "2",
                 .max = INT32_MAX, .help = "failures in a row before a server is ejected"),
     POOL_OPTION("resolve_interval", MILLISECONDS, resolve_interval_ms, .initial = "10000",

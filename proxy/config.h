@@ -62,6 +62,8 @@ struct pool_config {
     bool reuseport;
     uint32_t server_connections; /* per server, at least 1 */
     uint32_t server_retry_timeout_ms;
+    uint32_t retry_timeout_max_ms;
+    uint32_t eject_max_percent;    /* of the servers, at a time */
     uint32_t resolve_interval_ms;  /* 0: only when a connection failed */
     uint32_t server_failure_limit; /* failures in a row; 0 acts like 1 */
     size_t server_count;           /* at least 1 */

@@ -1,6 +1,6 @@
+#include <errno.h>
 #include <stdlib.h>
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "proxy/pool.h"
 
@@ -14,7 +14,7 @@ static bool make_ring(const struct pool_config *config, struct pool_server **ser
     for (uint32_t i = 0; i < config->server_count; i++) {
         const struct server_config *server = &config->servers[i];
 
-        if (!servers[i]->server.is_ejected)
+        if (servers[i]->health.state != HEALTH_EJECTED)
             members[count++] = (struct ring_server){str_of(server->name), server->weight, i};
     }
     *ring = count != 0 ? ring_build(config->distribution, members, count) : NULL;
@@ -33,60 +33,58 @@ static bool build_ring(struct pool *pool)
     return true;
 }
 
-static void note_retry(struct pool *pool)
-{
-    pool->ejected_count = 0;
-    pool->retry_at_us = UINT64_MAX;
-    for (size_t i = 0; i < pool->config->server_count; i++) {
-        const struct server *server = &pool->servers[i]->server;
+/* --- health --- */
 
-        if (!server->is_ejected)
-            continue;
-        pool->ejected_count++;
-        if (server->retry_at_us < pool->retry_at_us)
-            pool->retry_at_us = server->retry_at_us;
-    }
+/* Whether so many are within what may be ejected at a time. */
+static bool is_allowed(const struct pool *pool, size_t count)
+{
+    return count * 100 <= pool->config->server_count * (size_t)pool->config->eject_max_percent;
 }
 
-/* A connection to the server failed. */
-static void count_failure(struct server *server)
+/* Never more than the configuration allows. And where more servers than that fail together
+ * without a word, the fault is rather ours, or the network's: then none is ejected. */
+static bool may_eject(struct health *health, bool is_refusal)
 {
-    struct pool_server *place = container_of(server, struct pool_server, server);
-    struct pool *pool = place->pool;
-    const struct pool_config *config = pool->config;
+    const struct pool *pool = container_of(health, struct pool_server, health)->pool;
+    size_t ejected = 1, troubled = 0;
 
-    if (!config->auto_eject_hosts || server->is_ejected)
-        return;
-    if (++server->failures < config->server_failure_limit)
-        return;
-    server->failures = 0;
-    server->is_ejected = true;
-    server->retry_at_us = clock_now_us() + (uint64_t)config->server_retry_timeout_ms * 1000;
-    metric_add(&pool->metrics.server_ejects, 1);
-    metric_set(&server->metrics.server_ejected_at, (uint64_t)clock_wall_us());
-    log_limited(LOG_WARNING, "pool '%s': server '%s' is ejected for %u ms", config->name,
-                server->config->name, config->server_retry_timeout_ms);
-    if (!build_ring(pool))
-        server->is_ejected = false;
-    note_retry(pool);
+    if (!pool->config->auto_eject_hosts)
+        return false;
+    for (size_t i = 0; i < pool->config->server_count; i++) {
+        ejected += pool->servers[i]->health.state == HEALTH_EJECTED;
+        troubled += health_is_troubled(&pool->servers[i]->health);
+    }
+    if (is_allowed(pool, ejected) && (is_refusal || is_allowed(pool, troubled)))
+        return true;
+    log_limited(LOG_WARNING,
+                "pool '%s': server '%s' is not ejected: %zu of %zu servers are already, %zu are "
+                "in trouble",
+                pool->config->name, health->server->config->name, ejected - 1,
+                pool->config->server_count, troubled);
+    return false;
 }
 
-/* Lets servers back in whose time has come. */
-static void readmit(struct pool *pool)
+static void call_roll(struct health *health)
 {
-    uint64_t now_us = clock_now_us();
+    const struct pool *pool = container_of(health, struct pool_server, health)->pool;
 
-    if (now_us < pool->retry_at_us)
-        return;
-    for (size_t i = 0; i < pool->config->server_count; i++) {
-        struct server *server = &pool->servers[i]->server;
+    for (size_t i = 0; i < pool->config->server_count; i++)
+        health_ask(&pool->servers[i]->health);
+}
 
-        if (server->is_ejected && server->retry_at_us <= now_us)
-            server->is_ejected = false;
-    }
-    note_retry(pool);
+static void follow_health(struct health *health)
+{
+    struct pool *pool = container_of(health, struct pool_server, health)->pool;
+
+    if (health->state == HEALTH_EJECTED)
+        metric_add(&pool->metrics.server_ejects, 1);
     if (!build_ring(pool))
-        log_limited(LOG_ERROR, "out of memory for a ring");
+        log_limited(LOG_ERROR, "pool '%s': out of memory for a ring", pool->config->name);
+}
+
+static void count_failure(struct server *server, bool is_refusal)
+{
+    health_failed(&container_of(server, struct pool_server, server)->health, is_refusal);
 }
 
 /* The server's name stands for other addresses, or for none. */
@@ -117,6 +115,7 @@ static void close_server(struct pool_server *place)
 {
     for (uint32_t i = 0; i < place->upstream_count; i++)
         upstream_close(&place->upstreams[i]);
+    health_close(&place->health);
     location_close(&place->server.location);
     list_remove(&place->link);
     config_release(place->config);
@@ -141,6 +140,10 @@ static struct pool_server *open_server(struct pool *pool, const struct pool_conf
     place->server.connections = surroundings->connections;
     for (uint32_t i = 0; i < count; i++)
         upstream_init(&place->upstreams[i], &place->server);
+    place->health.may_eject = may_eject;
+    place->health.roll_call = call_roll;
+    place->health.moved = follow_health;
+    health_init(&place->health, &place->server);
     place->server.location.changed = follow_location;
     if (location_open(&place->server.location, place->server.config, config->resolve_interval_ms,
                       surroundings->loop, surroundings->resolver))
@@ -152,7 +155,7 @@ static struct pool_server *open_server(struct pool *pool, const struct pool_conf
 /* Whether it can be closed without cutting anything off. */
 static bool is_idle(const struct pool_server *place)
 {
-    unsigned links = 0;
+    unsigned links = probe_is_due(&place->health.probe);
 
     for (uint32_t i = 0; i < place->upstream_count; i++) {
         if (!upstream_is_idle(&place->upstreams[i]))
@@ -239,6 +242,7 @@ static bool make_successor(struct pool *pool, const struct pool_config *config,
 /* Takes a server out of use: it keeps the configuration that it was in. */
 static void retire(struct pool *pool, struct pool_server *place, struct config *old)
 {
+    health_retire(&place->health);
     place->config = config_hold(old);
     list_append(&pool->retired, &place->link);
 }
@@ -265,7 +269,6 @@ bool pool_change(struct pool *pool, const struct pool_config *config,
     pool->members = next.members;
     pool->ring = next.ring;
     pool->config = config;
-    note_retry(pool);
     return true;
 }
 
@@ -299,7 +302,7 @@ bool pool_open(struct pool *pool, const struct pool_config *config,
 {
     struct successor first = {0};
 
-    *pool = (struct pool){.config = config, .retry_at_us = UINT64_MAX};
+    *pool = (struct pool){.config = config};
     list_init(&pool->retired);
     if (!make_successor(pool, config, surroundings, &first))
         return false;
@@ -319,18 +322,23 @@ void pool_preconnect(struct pool *pool)
     }
 }
 
-struct pool_server *pool_pick(struct pool *pool, struct str key)
+struct pool_server *pool_pick(struct pool *pool, struct str key, const char **trouble)
 {
     const struct pool_config *config = pool->config;
+    struct pool_server *place = pool->servers[0];
 
-    if (pool->ejected_count != 0)
-        readmit(pool);
-    if (pool->ring == NULL)
+    if (pool->ring == NULL) {
+        *trouble = strerror(ECONNREFUSED);
         return NULL;
-    if (config->server_count == 1)
-        return pool->servers[0];
-    key = config_hashed_part(config, key);
-    return pool->servers[ring_pick(pool->ring, hash_key(config->hash, key))];
+    }
+    if (config->server_count != 1) {
+        key = config_hashed_part(config, key);
+        place = pool->servers[ring_pick(pool->ring, hash_key(config->hash, key))];
+    }
+    if (place->health.state != HEALTH_SILENT)
+        return place;
+    *trouble = strerror(ETIMEDOUT);
+    return NULL;
 }
 
 void pool_close(struct pool *pool)

@@ -6,6 +6,7 @@
 #define PROXY_POOL_H
 
 #include "common/base/list.h"
+#include "proxy/health.h"
 #include "proxy/upstream.h"
 
 /* X(name, kind, help), in nutcracker's order */
@@ -23,6 +24,7 @@ struct pool_metrics {
 
 struct pool_server {
     struct server server;
+    struct health health;
     struct pool *pool;
     struct list link;      /* in pool->retired */
     struct config *config; /* held by one that is retired: its own is in it */
@@ -48,8 +50,6 @@ struct pool {
     struct ring *ring;            /* NULL: all servers are ejected */
     struct ring_server *members;  /* room for building rings */
     struct list retired;          /* servers that a new configuration has no more */
-    unsigned ejected_count;
-    uint64_t retry_at_us; /* when the first ejected server may come back */
 };
 
 /* Loops and counters that all pools share. */
@@ -80,8 +80,8 @@ bool pool_is_idle(const struct pool *pool);
 /* Connects to all servers, if the configuration wishes so. */
 void pool_preconnect(struct pool *pool);
 
-/* The server for the key; NULL when all are ejected. */
-struct pool_server *pool_pick(struct pool *pool, struct str key);
+/* The server for the key. NULL, with a text for the client, when there is none to ask. */
+struct pool_server *pool_pick(struct pool *pool, struct str key, const char **trouble);
 
 /* The connection of the server that a client with this number always uses, so that what
  * he sends to the server stays in order. */

@@ -35,11 +35,22 @@ struct connection_metrics {
     uint64_t total_connections, curr_connections;
 };
 
+/* What nutcracker does not count, and its JSON therefore must not have. */
+#define SERVER_MORE_METRICS(X)                                                                     \
+    X(down, GAUGE, "workers that send it no requests, but only probes")                            \
+    X(probes, COUNTER, "times it was asked whether it serves")                                     \
+    X(probes_failed, COUNTER, "times it did not, or not in time")
+
+struct server_more_metrics {
+    SERVER_MORE_METRICS(METRIC_FIELD)
+};
+
 struct server {
     const struct server_config *config;
     const struct pool_config *pool_config;
     const struct backend *backend;
     struct server_metrics metrics;
+    struct server_more_metrics more;
     struct connection_metrics *connections;
     struct loop *loop; /* of the data thread */
     struct location location;
@@ -47,11 +58,9 @@ struct server {
     uint32_t timeout_ms;
     uint32_t slowlog_ms; /* 0: nothing is slow */
     unsigned links;      /* connections, those included that were given up and are yet to close */
-    unsigned failures;   /* in a row */
-    bool is_ejected;
-    uint64_t retry_at_us;
-    /* A connection failed. */
-    void (*on_failure)(struct server *server);
+    unsigned failures;   /* of connections in a row */
+    /* A connection failed. `is_refusal`: it could not be made. */
+    void (*on_failure)(struct server *server, bool is_refusal);
 };
 
 #endif

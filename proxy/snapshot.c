@@ -24,6 +24,7 @@ static void add_block(uint64_t *sums, const uint64_t *block, const struct metric
 static const struct metric pool_table[] = {POOL_METRICS(METRIC_DESCRIBE)};
 static const struct metric pool_more_table[] = {POOL_MORE_METRICS(METRIC_DESCRIBE)};
 static const struct metric server_table[] = {SERVER_METRICS(METRIC_DESCRIBE)};
+static const struct metric server_more_table[] = {SERVER_MORE_METRICS(METRIC_DESCRIBE)};
 
 static void add_server(struct pool_snapshot *sum, const struct server *server)
 {
@@ -32,6 +33,7 @@ static void add_server(struct pool_snapshot *sum, const struct server *server)
 
         if (strcmp(place->config->name, server->config->name) == 0) {
             ADD_BLOCK(&place->metrics, &server->metrics, server_table);
+            ADD_BLOCK(&place->more, &server->more, server_more_table);
             histogram_sum(&place->latency, &server->latency);
             return;
         }

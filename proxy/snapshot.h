@@ -10,6 +10,7 @@
 struct server_snapshot {
     const struct server_config *config;
     struct server_metrics metrics;
+    struct server_more_metrics more;
     struct histogram latency;
 };
 

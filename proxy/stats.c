@@ -11,6 +11,7 @@
 static const struct metric pool_table[] = {POOL_METRICS(METRIC_DESCRIBE)};
 static const struct metric pool_more_table[] = {POOL_MORE_METRICS(METRIC_DESCRIBE)};
 static const struct metric server_table[] = {SERVER_METRICS(METRIC_DESCRIBE)};
+static const struct metric server_more_table[] = {SERVER_MORE_METRICS(METRIC_DESCRIBE)};
 
 #define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -33,6 +34,9 @@ static void put_pool(struct json *json, const struct pool_snapshot *pool, bool w
 
         json_open(json, str_of(server->config->name));
         put_numbers(json, server_table, COUNT_OF(server_table), (const uint64_t *)&server->metrics);
+        if (with_more)
+            put_numbers(json, server_more_table, COUNT_OF(server_more_table),
+                        (const uint64_t *)&server->more);
         json_close(json);
     }
     json_close(json);
@@ -83,20 +87,25 @@ static void put_pool_families(struct chain *out, const struct snapshot *snapshot
     }
 }
 
-static void put_server_family(struct chain *out, const struct snapshot *snapshot, size_t row)
+/* The families of a table of which every server has a block, `offset` into its snapshot. */
+static void put_server_families(struct chain *out, const struct snapshot *snapshot,
+                                const struct metric *table, size_t count, size_t offset)
 {
-    prometheus_family(out, "cacheproxy_server", &server_table[row]);
-    for (size_t i = 0; i < snapshot->pool_count; i++) {
-        const struct pool_snapshot *pool = &snapshot->pools[i];
+    for (size_t row = 0; row < count; row++) {
+        prometheus_family(out, "cacheproxy_server", &table[row]);
+        for (size_t i = 0; i < snapshot->pool_count; i++) {
+            const struct pool_snapshot *pool = &snapshot->pools[i];
 
-        for (size_t j = 0; j < pool->config->server_count; j++) {
-            const struct server_snapshot *server = &pool->servers[j];
-            const uint64_t *block = (const uint64_t *)&server->metrics;
-            struct prometheus_label labels[] = {{"pool", str_of(pool->config->name)},
-                                                {"server", str_of(server->config->name)},
-                                                {NULL, {NULL, 0}}};
+            for (size_t j = 0; j < pool->config->server_count; j++) {
+                const struct server_snapshot *server = &pool->servers[j];
+                const char *block = (const char *)server + offset;
+                struct prometheus_label labels[] = {{"pool", str_of(pool->config->name)},
+                                                    {"server", str_of(server->config->name)},
+                                                    {NULL, {NULL, 0}}};
 
-            prometheus_sample(out, "cacheproxy_server", &server_table[row], labels, block[row]);
+                prometheus_sample(out, "cacheproxy_server", &table[row], labels,
+                                  ((const uint64_t *)(const void *)block)[row]);
+            }
         }
     }
 }
@@ -164,8 +173,10 @@ void stats_render_prometheus(const struct stats_source *source, struct chain *ou
                           offsetof(struct pool_snapshot, metrics));
         put_pool_families(out, &snapshot, pool_more_table, COUNT_OF(pool_more_table),
                           offsetof(struct pool_snapshot, more));
-        for (size_t row = 0; row < COUNT_OF(server_table); row++)
-            put_server_family(out, &snapshot, row);
+        put_server_families(out, &snapshot, server_table, COUNT_OF(server_table),
+                            offsetof(struct server_snapshot, metrics));
+        put_server_families(out, &snapshot, server_more_table, COUNT_OF(server_more_table),
+                            offsetof(struct server_snapshot, more));
         put_latencies(out, &snapshot);
     }
     snapshot_free(&snapshot);
@@ -202,4 +213,6 @@ void stats_print_reference(FILE *out)
     print_table(out, "Statistics of a pool in /stats.json and /metrics only", pool_more_table,
                 COUNT_OF(pool_more_table));
     print_table(out, "Statistics of a server", server_table, COUNT_OF(server_table));
+    print_table(out, "Statistics of a server in /stats.json and /metrics only", server_more_table,
+                COUNT_OF(server_more_table));
 }

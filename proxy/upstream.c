@@ -64,7 +64,10 @@ static void let_go(struct upstream *upstream)
 /* Gives the connection up; all that waits on it fails. */
 static void upstream_fail(struct upstream *upstream, uint64_t *reason, const char *text)
 {
-    bool is_leaving = upstream->link != NULL && upstream->link->is_leaving;
+    const struct upstream_link *link = upstream->link;
+    bool is_leaving = link != NULL && link->is_leaving;
+    bool is_refusal =
+        (link == NULL || !link->is_connected) && reason == &upstream->server->metrics.server_err;
     struct list failed;
 
     log_limited(LOG_WARNING, "server '%s': %s", upstream->server->config->name, text);
@@ -82,7 +85,7 @@ static void upstream_fail(struct upstream *upstream, uint64_t *reason, const cha
     } else {
         chain_clear(&upstream->waiting);
         location_doubt(&upstream->server->location);
-        upstream->server->on_failure(upstream->server);
+        upstream->server->on_failure(upstream->server, is_refusal);
     }
     while (!list_is_empty(&failed)) {
         struct request *leaf = LIST_FIRST(&failed, struct request, pending_link);

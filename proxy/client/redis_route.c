@@ -39,6 +39,7 @@ static void target_add(struct target *target, struct str key)
 {
     /* Where any server will do, the first one that is drawn does for all keys. */
     bool is_drawn = target->pool->config->distribution == &distribution_random;
+    const char *trouble;
 
     if (!target->is_set) {
         target->is_set = true;
@@ -46,8 +47,8 @@ static void target_add(struct target *target, struct str key)
         target->server = NULL;
     } else if (!is_drawn) {
         if (target->server == NULL)
-            target->server = pool_pick(target->pool, target->key);
-        if (pool_pick(target->pool, key) != target->server)
+            target->server = pool_pick(target->pool, target->key, &trouble);
+        if (pool_pick(target->pool, key, &trouble) != target->server)
             target->is_split = true;
     }
 }

@@ -220,8 +220,7 @@ static const struct multi_kind stats_kind = {
 
 bool plan_stats(const struct plan_input *input)
 {
-    struct multi *multi =
-        multi_create(&stats_kind, (uint32_t)input->pool->config->server_count);
+    struct multi *multi = multi_create(&stats_kind, (uint32_t)input->pool->config->server_count);
     struct str rest = input->text->rest;
 
     if (multi == NULL)
@@ -256,8 +255,7 @@ static const struct multi_kind flush_kind = {
 
 bool plan_flush(const struct plan_input *input)
 {
-    struct multi *multi =
-        multi_create(&flush_kind, (uint32_t)input->pool->config->server_count);
+    struct multi *multi = multi_create(&flush_kind, (uint32_t)input->pool->config->server_count);
 
     return multi != NULL && multi_send_to_all(input, input->text->command, multi);
 }

@@ -96,9 +96,11 @@ void multi_free(struct multi *multi)
     free(multi);
 }
 
-/* A server's part while the request is split. */
+/* A server's part while the request is split; or that of the keys without a server. */
 struct part {
     struct request *leaf; /* NULL: no key is the server's */
+    struct pool_server *server;
+    const char *trouble; /* there is no server: why */
     uint32_t last_slot;
 };
 
@@ -122,15 +124,22 @@ static bool part_add(struct part *part, struct request *parent, uint32_t index)
     return true;
 }
 
-static void send_leaf(const struct plan_input *input, struct pool_server *server,
-                      struct request *leaf)
+static void send_part(const struct plan_input *input, const struct part *part)
 {
-    struct upstream *upstream = pool_upstream(server, input->owner_number);
-    struct chain *out = upstream_out(upstream);
-    size_t before = out->len;
+    struct request *leaf = part->leaf;
+    struct upstream *upstream;
+    struct chain *out;
+    size_t before;
 
+    if (part->server == NULL) {
+        leaf->ops->fail(leaf, part->trouble);
+        return;
+    }
     if (input->pool->config->slowlog_ms != 0)
         request_note(leaf, leaf->parent->name, leaf->parent->multi->slots[leaf->first_slot].key);
+    upstream = pool_upstream(part->server, input->owner_number);
+    out = upstream_out(upstream);
+    before = out->len;
     if (!leaf->ops->write(out, leaf, input)) {
         leaf->ops->fail(leaf, strerror(ENOMEM));
         return;
@@ -139,16 +148,25 @@ static void send_leaf(const struct plan_input *input, struct pool_server *server
     upstream_expect(upstream, leaf);
 }
 
-/* Sorts all keys into parts; false when memory ran out. All keys that have no server are
- * left without a leaf. */
+/* One for each server, and the last for the keys without one. */
+static size_t count_parts(const struct plan_input *input)
+{
+    return input->pool->config->server_count + 1;
+}
+
+/* Sorts all keys into parts; false when memory ran out. */
 static bool split(const struct plan_input *input, struct request *parent, struct part *parts)
 {
     struct multi *multi = parent->multi;
 
     for (uint32_t i = 0; i < multi->slot_count; i++) {
-        struct pool_server *server = pool_pick(input->pool, multi->slots[i].key);
+        const char *trouble = NULL;
+        struct pool_server *server = pool_pick(input->pool, multi->slots[i].key, &trouble);
+        struct part *part = &parts[server ? server->index : count_parts(input) - 1];
 
-        if (server != NULL && !part_add(&parts[server->index], parent, i))
+        part->server = server;
+        part->trouble = trouble;
+        if (!part_add(part, parent, i))
             return false;
     }
     return true;
@@ -176,7 +194,7 @@ static struct request *make_parent(const struct plan_input *input, const struct 
         return NULL;
     }
     parent->multi = multi;
-    *parts = calloc(input->pool->config->server_count, sizeof(struct part));
+    *parts = calloc(count_parts(input), sizeof(struct part));
     if (*parts != NULL)
         return parent;
     drop(parent, NULL, 0);
@@ -191,20 +209,11 @@ static void send_parts(const struct plan_input *input, struct request *parent, s
     parent->sent_len = multi->slot_count * sizeof(struct slot);
     request_enqueue(parent, input->owner);
     metric_add(&input->pool->metrics.fragments, multi->leaf_count);
-    if (multi->leaf_count == 0) {
-        /* No server is there for any key. */
-        request_reply_error(parent, strerror(ECONNREFUSED));
-        multi_free(multi);
-        parent->multi = NULL;
-        free(parts);
-        request_done(parent);
-        return;
-    }
     /* One more than there are: nothing is joined before all are sent. */
     multi->open_count = multi->leaf_count + 1;
-    for (size_t i = 0; i < input->pool->config->server_count; i++) {
+    for (size_t i = 0; i < count_parts(input); i++) {
         if (parts[i].leaf != NULL)
-            send_leaf(input, input->pool->servers[i], parts[i].leaf);
+            send_part(input, &parts[i]);
     }
     free(parts);
     if (--multi->open_count == 0)
@@ -221,7 +230,7 @@ bool multi_send(const struct plan_input *input, const struct mc_command *command
         return false;
     parent->name = name;
     if (!split(input, parent, parts)) {
-        drop(parent, parts, input->pool->config->server_count);
+        drop(parent, parts, count_parts(input));
         return false;
     }
     send_parts(input, parent, parts);
@@ -240,8 +249,9 @@ bool multi_send_to_all(const struct plan_input *input, const struct mc_command *
     parent->noreply = input->text->noreply;
     for (uint32_t i = 0; i < input->pool->config->server_count; i++) {
         multi_add_slot(multi, STR(""), STR(""));
+        parts[i].server = input->pool->servers[i];
         if (!part_add(&parts[i], parent, i)) {
-            drop(parent, parts, input->pool->config->server_count);
+            drop(parent, parts, count_parts(input));
             return false;
         }
     }

@@ -1,17 +1,16 @@
-#include <errno.h>
-
 #include "proxy/plan/plan.h"
 
 bool plan_send(const struct plan_input *input, struct request *leaf, struct str key)
 {
-    struct pool_server *server = pool_pick(input->pool, key);
+    const char *trouble;
+    struct pool_server *server = pool_pick(input->pool, key, &trouble);
     struct upstream *upstream;
     struct chain *out;
     size_t before;
 
     if (server == NULL) {
         request_enqueue(leaf, input->owner);
-        leaf->ops->fail(leaf, strerror(ECONNREFUSED));
+        leaf->ops->fail(leaf, trouble);
         return true;
     }
     upstream = pool_upstream(server, input->owner_number);

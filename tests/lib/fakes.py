@@ -1,8 +1,10 @@
 """Servers that do as a test says, and are asked what was said to them."""
 import contextlib
+import json
 import socket
 import threading
 import time
+import urllib.request
 
 from procs import free_port
 
@@ -123,3 +125,10 @@ class Wire:
 
     def __exit__(self, *_):
         self.close()
+
+
+def stats_of(proxy):
+    """All statistics of a proxy's only pool, whose name is 'pool'."""
+    url = 'http://127.0.0.1:%d/stats.json' % proxy.stats_port
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+        return json.load(answer)['pool']
