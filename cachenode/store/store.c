@@ -103,7 +103,7 @@ uint32_t store_now(const struct store *store)
 static void flush_all(struct store *store)
 {
     __atomic_store_n(&store->is_flushing, 1, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&store->flushed_cas, __atomic_load_n(&store->last_cas, __ATOMIC_SEQ_CST),
+    __atomic_store_n(&store->flushed_cas, __atomic_add_fetch(&store->last_cas, 1, __ATOMIC_SEQ_CST),
                      __ATOMIC_SEQ_CST);
     __atomic_store_n(&store->is_flushing, 0, __ATOMIC_SEQ_CST);
 }
@@ -892,7 +892,8 @@ static bool value_number(struct item *item, uint64_t *number)
         text = str_skip(text, 1);
     for (end = 0; end < text.len && text.data[end] >= '0' && text.data[end] <= '9'; end++)
         ;
-    if (end < text.len && (text.data[end] == '\0' || strchr(" \t\r\n\v\f", text.data[end]) == NULL))
+    /* A space ends it, and so does a NUL, which strchr finds, too. */
+    if (end < text.len && strchr(" \t\r\n\v\f", text.data[end]) == NULL)
         return false;
     return number_parse_u64((struct str){text.data, end}, number);
 }

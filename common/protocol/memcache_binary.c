@@ -52,7 +52,7 @@ static bool fits(const struct opcode *opcode, const struct header *header, size_
             ? header->extras_len != 0 && header->extras_len != 4
             : header->extras_len != opcode->extras_len)
         return false;
-    if (header->key_len > KEY_MAX || (header->key_len != 0 && !may_have_key) ||
+    if ((header->key_len != 0 && !may_have_key) ||
         (header->key_len == 0 && (opcode->shape & BINARY_KEY)))
         return false;
     return value_len == 0 || (opcode->shape & BINARY_VALUE) != 0;
@@ -103,7 +103,7 @@ enum parse mc_binary_parse_request(struct str in, struct mc_binary_request *requ
     front = (size_t)header.extras_len + header.key_len;
     if (front > header.body_len)
         return bad(request, BINARY_NO_SUCH_COMMAND);
-    if (header.body_len > BODY_MAX)
+    if (header.body_len > BODY_MAX || header.key_len > KEY_MAX)
         return bad(request, BINARY_INVALID);
     if (opcode->operation == BINARY_UNKNOWN) {
         request->head_len = sizeof(header);

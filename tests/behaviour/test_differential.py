@@ -10,15 +10,13 @@ import random
 import re
 import shutil
 import socket
-import subprocess
-import time
 import unittest
 
 import procs
-from procs import Node, Proxy, pool
+from procs import Node, Proxy, memcached, pool
 
 SEED = int(os.environ.get('SEED', random.SystemRandom().randrange(1 << 32)))
-COMMANDS = int(os.environ.get('COMMANDS', '40000'))
+COMMANDS = int(os.environ.get('COMMANDS', '80000'))
 RUN_MAX = 50
 KEYS = ['k%d' % i for i in range(12)] + ['a' * 250, 'key:with:colons', '\xe9\xff'] 
 # Numbers have keys of their own: whether memcached writes one in place, padded, depends on who
@@ -136,32 +134,6 @@ def masked(answer):
     changed between versions; seconds go by."""
     answer = EXACT.sub(rb'\1 <n>\2\r\n', PADDED.sub(rb'\1 <n>\2\3\r\n', answer))
     return SECONDS.sub(b'<s>', ERRORS.sub(b'<error>\r\n', answer))
-
-
-@contextlib.contextmanager
-def memcached():
-    port = procs.free_port()
-    user = ['-u', 'root'] if os.getuid() == 0 else []
-    process = subprocess.Popen(['memcached', '-l', '127.0.0.1', '-p', str(port), '-U', '0', '-t',
-                                '1', '-m', '64'] + user, stderr=subprocess.DEVNULL)
-    try:
-        wait_for(port)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def wait_for(port):
-    until = time.monotonic() + 20
-    while True:
-        try:
-            socket.create_connection(('127.0.0.1', port)).close()
-            return
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.01)
 
 
 @unittest.skipUnless(shutil.which('memcached'), 'needs memcached')

@@ -1,6 +1,7 @@
 """Starts our programs on free ports, waits until they listen, ends and reaps them.
 
 A program that does not end with status 0, or has a sanitizer complain, fails its test."""
+import contextlib
 import os
 import random
 import signal
@@ -37,6 +38,11 @@ def wait_for(condition, patience_s=30):
     while not condition():
         assert time.monotonic() < until, 'it never came to be'
         time.sleep(0.005)
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(('127.0.0.1', port)) == 0
 
 
 class Program:
@@ -118,6 +124,22 @@ class Redis(Program):
                  ['--port', str(port), '--bind', '127.0.0.1'])
         super().__init__('/usr/bin/redis-server', where + ['--save', '', '--appendonly', 'no',
                                                            *arguments], port, unix_path)
+
+
+@contextlib.contextmanager
+def memcached(*arguments):
+    """Debian's memcached, to compare with, on the port that this gives."""
+    port = free_port()
+    user = ['-u', 'root'] if os.getuid() == 0 else []
+    process = subprocess.Popen(['memcached', '-l', '127.0.0.1', '-p', str(port), '-U', '0', '-t',
+                                '1', '-m', '64'] + user + list(arguments),
+                               stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: listens(port))
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
 
 
 class Proxy(Program):

@@ -160,6 +160,41 @@ START_TEST(a_number_is_padded_in_place_and_wraps)
 }
 END_TEST
 
+static const struct {
+    struct str value;
+    bool is_number;
+} numbers[] = {
+    {{"12", 2}, true},
+    {{"12 ", 3}, true},
+    {{"12 x", 4}, true},
+    {{"12\0x", 4}, true},
+    {{" \n12", 4}, true},
+    {{"+12", 3}, true},
+    {{"", 0}, false},
+    {{"\0"
+      "12",
+      3},
+     false},
+    {{"12x", 3}, false},
+    {{"-12", 3}, false},
+    {{" ", 1}, false},
+    {{"12\xa0", 3}, false},
+};
+
+START_TEST(a_number_ends_at_a_space_or_a_nul)
+{
+    struct str key = STR("n");
+    uint64_t value = 0;
+
+    open_store(8, true);
+    put("n", numbers[_i].value, STORE_SET);
+    ck_assert_int_eq(store_add_number(user, key, store_hash(key), 1, false, &value),
+                     numbers[_i].is_number ? STORE_STORED : STORE_NOT_A_NUMBER);
+    ck_assert_uint_eq(value, numbers[_i].is_number ? 13 : 0);
+    close_store();
+}
+END_TEST
+
 START_TEST(a_flush_hides_what_was_stored_before_and_nothing_later)
 {
     open_store(64, true);
@@ -379,6 +414,8 @@ UNIT_MAIN("store", tcase_add_test(tests, values_of_every_size_come_back);
           tcase_add_test(tests, what_is_too_large_is_refused_by_memcacheds_rule);
           tcase_add_test(tests, add_replace_append_and_prepend_mind_what_is_there);
           tcase_add_test(tests, a_number_is_padded_in_place_and_wraps);
+          tcase_add_loop_test(tests, a_number_ends_at_a_space_or_a_nul, 0,
+                              (int)(sizeof(numbers) / sizeof(numbers[0])));
           tcase_add_test(tests, a_flush_hides_what_was_stored_before_and_nothing_later);
           tcase_add_test(tests, an_immediate_flush_leaves_a_waiting_one_in_force);
           tcase_add_test(tests, an_item_that_is_over_is_not_found_and_its_memory_is_reclaimed);
