@@ -165,19 +165,42 @@ bool sockets_open(struct sockets *sockets, const struct settings *settings)
     }
     if (inherited != 0)
         return true;
+    /* Who can connect finds UDP there, too. */
     if (settings->unix_path == NULL)
-        return open_hosts(sockets, settings, settings->tcp_port, open_stream) &&
-               open_hosts(sockets, settings, settings->udp_port, open_udp);
+        return open_hosts(sockets, settings, settings->udp_port, open_udp) &&
+               open_hosts(sockets, settings, settings->tcp_port, open_stream);
     if (addr_unix(settings->unix_path, &addr))
         return open_stream(sockets, settings, &addr);
     fprintf(stderr, "cachenode: -s %s: the path is too long\n", settings->unix_path);
     return false;
 }
 
+static void write_ports(const struct sockets *sockets, bool is_udp, FILE *out)
+{
+    char last[ADDR_TEXT_MAX + 16] = "";
+
+    for (unsigned i = 0; i < sockets->count; i++) {
+        const struct node_socket *socket = &sockets->items[i];
+        char text[ADDR_TEXT_MAX], line[sizeof(last)];
+        struct addr addr;
+
+        if (socket->is_udp != is_udp || !addr_of_socket(socket->fd, &addr) ||
+            addr.family == AF_UNIX)
+            continue;
+        addr_format(&addr, text);
+        snprintf(line, sizeof(line), "%s %s: %s\n", is_udp ? "UDP" : "TCP",
+                 addr.family == AF_INET ? "INET" : "INET6", strrchr(text, ':') + 1);
+        /* A UDP address is told once, not once for each thread. */
+        if (!is_udp || strcmp(line, last) != 0)
+            fputs(line, out);
+        memcpy(last, line, sizeof(last));
+    }
+}
+
 bool sockets_write_ports(const struct sockets *sockets)
 {
     const char *path = getenv("MEMCACHED_PORT_FILENAME");
-    char aside[4096], last[ADDR_TEXT_MAX + 16] = "";
+    char aside[4096];
     FILE *out;
 
     if (path == NULL)
@@ -188,21 +211,8 @@ bool sockets_write_ports(const struct sockets *sockets)
     out = fopen(aside, "w");
     if (out == NULL)
         return false;
-    for (unsigned i = 0; i < sockets->count; i++) {
-        const struct node_socket *socket = &sockets->items[i];
-        char text[ADDR_TEXT_MAX], line[sizeof(last)];
-        struct addr addr;
-
-        if (!addr_of_socket(socket->fd, &addr) || addr.family == AF_UNIX)
-            continue;
-        addr_format(&addr, text);
-        snprintf(line, sizeof(line), "%s %s: %s\n", socket->is_udp ? "UDP" : "TCP",
-                 addr.family == AF_INET ? "INET" : "INET6", strrchr(text, ':') + 1);
-        /* A UDP address is told once, not once for each thread. */
-        if (strcmp(line, last) != 0)
-            fputs(line, out);
-        memcpy(last, line, sizeof(last));
-    }
+    write_ports(sockets, false, out);
+    write_ports(sockets, true, out);
     return fclose(out) == 0 && rename(aside, path) == 0;
 }
 
