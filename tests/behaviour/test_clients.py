@@ -1,4 +1,5 @@
-"""Real clients and tools at work on a node: what they do with memcached they do with ours."""
+"""Real clients and tools at work on a node, and on three behind a proxy: what they do with
+memcached they do with ours."""
 import contextlib
 import os
 import subprocess
@@ -9,8 +10,9 @@ import memcache
 import pylibmc
 
 import procs
-from procs import Node
+from procs import Node, Proxy, pool
 
+SCRIPTS = os.path.join(procs.ROOT, 'tests', 'clients')
 TOOL = '/usr/share/memcached/scripts/memcached-tool'
 PHP = r'''
 $client = new Memcached();
@@ -22,6 +24,7 @@ check("get", $client->get("k") === ["a" => 1, "b" => [true, null]]);
 check("large", $client->set("l", random_bytes(500000)) && strlen($client->get("l")) === 500000);
 check("multi", $client->setMulti(["m1" => "x", "m2" => "y"]));
 check("getMulti", $client->getMulti(["m1", "m2", "m3"]) == ["m1" => "x", "m2" => "y"]);
+$client->delete("new");
 check("add", $client->add("new", 5) && !$client->add("new", 6));
 check("increment", $client->set("n", 10) && $client->increment("n", 5) === 15);
 check("decrement", $client->decrement("n", 20) === 0);
@@ -32,7 +35,8 @@ check("touch", $client->touch("k", 100));
 check("delete", $client->delete("k") && $client->get("k") === false);
 check("append", $client->setOption(Memcached::OPT_COMPRESSION, false) && $client->set("a", "x")
       && $client->append("a", "y") && $client->get("a") === "xy");
-check("flush", $client->flush() && $client->get("a") === false);
+check("flush", $argv[3] === "proxy"
+      || ($client->flush() && $client->get("a") === false));
 '''
 
 
@@ -40,11 +44,13 @@ def run(*command):
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-class Clients(unittest.TestCase):
+class Work:
+    """What applications do, whatever stands behind the port."""
+
     def setUp(self):
         self.stack = contextlib.ExitStack()
         self.addCleanup(self.stack.close)
-        self.port = self.stack.enter_context(Node()).port
+        self.port = self.serve()
 
     def work_with_pylibmc(self, binary):
         client = pylibmc.Client(['127.0.0.1:%d' % self.port], binary=binary,
@@ -71,6 +77,9 @@ class Clients(unittest.TestCase):
         self.assertTrue(client.delete('a'))
         self.assertIsNone(client.get('a'))
         self.assertTrue(client.set('t', 'x', time=100))
+        self.assertEqual(client.get('t'), 'x')
+        if self.what == 'proxy':
+            return
         self.assertEqual(client.get_stats()[0][1]['version'] in ('1.6.45', b'1.6.45'), True)
         self.assertTrue(client.flush_all())
         self.assertIsNone(client.get('k'))
@@ -95,10 +104,25 @@ class Clients(unittest.TestCase):
         self.assertTrue(client.delete('b'))
         self.assertEqual(client.get_stats()[0][1]['version'], '1.6.45')
 
+    def test_memjs(self):
+        done = run('node', os.path.join(SCRIPTS, 'memjs.js'), str(self.port))
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+
+    def test_npm_memcached(self):
+        done = run('node', os.path.join(SCRIPTS, 'memcached.js'), str(self.port))
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+
     def test_php_memcached(self):
         for protocol in ('text', 'binary'):
-            done = run('php', '-r', PHP, '--', str(self.port), protocol)
+            done = run('php', '-r', PHP, '--', str(self.port), protocol, self.what)
             self.assertEqual((done.returncode, done.stderr), (0, ''), protocol)
+
+
+class OnANode(Work, unittest.TestCase):
+    what = 'node'
+
+    def serve(self):
+        return self.stack.enter_context(Node()).port
 
     def test_memccapable(self):
         """libmemcached's check of what a server can do."""
@@ -115,6 +139,14 @@ class Clients(unittest.TestCase):
         self.assertRegex(run(TOOL, server, 'display').stdout, r'\n +\d+ +\d+B ')
         self.assertIn('maxbytes', run(TOOL, server, 'settings').stdout)
         self.assertIn('version: 1.6.45', run('memcstat', '--servers=' + server).stdout)
+
+
+class ThroughAPool(Work, unittest.TestCase):
+    what = 'proxy'
+
+    def serve(self):
+        nodes = [self.stack.enter_context(Node()) for _ in range(3)]
+        return self.stack.enter_context(Proxy(pool(nodes))).port
 
 
 class Authentication(unittest.TestCase):
