@@ -251,11 +251,32 @@ static bool is_empty(const struct spare *spare)
     return true;
 }
 
-/* Gives back the spares of a bucket that have become empty. */
+/* Moves what stands in a bucket's spares to its own slots, as far as these are free. */
+static void fill_own_slots(const struct hash_table *table, struct bucket *bucket)
+{
+    struct run own = run_of(bucket), run = own;
+    unsigned hole = 0;
+
+    while (run_next(table, &run)) {
+        for (unsigned slot = 0; slot < run.slots; slot++) {
+            if (run.ids[slot] == 0)
+                continue;
+            while (hole < own.slots && own.ids[hole] != 0)
+                hole++;
+            if (hole == own.slots)
+                return;
+            slot_set(&own, hole, run.tags[slot], run.ids[slot]);
+            slot_set(&run, slot, 0, 0);
+        }
+    }
+}
+
+/* After some have left a bucket: gives back the spares that it can do without. */
 static void bucket_tidy(struct hash_table *table, struct bucket *bucket)
 {
     uint32_t *link = &bucket->overflow;
 
+    fill_own_slots(table, bucket);
     while (*link != 0) {
         struct spare *spare = &table->spares[*link];
         uint32_t index = *link;

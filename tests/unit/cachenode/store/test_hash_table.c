@@ -103,6 +103,21 @@ START_TEST(keys_of_one_bucket_and_one_tag_are_told_apart)
 }
 END_TEST
 
+START_TEST(a_bucket_with_room_of_its_own_needs_no_spares)
+{
+    open_table();
+    for (uint32_t i = 0; i < ITEMS; i++)
+        hashes[i] = 5;
+    add_all();
+    for (unsigned i = 0; i < ITEMS - BUCKET_SLOTS; i++)
+        hash_table_remove(&table, items[i], hashes[i]);
+    ck_assert_uint_eq(table.buckets[5].overflow, 0);
+    for (unsigned i = ITEMS - BUCKET_SLOTS; i < ITEMS; i++)
+        ck_assert_ptr_eq(hash_table_find(&table, item_key(items[i]), 5), items[i]);
+    close_table();
+}
+END_TEST
+
 START_TEST(any_tag_is_found_and_a_free_slot_never_is)
 {
     open_table();
@@ -163,6 +178,7 @@ END_TEST
 
 UNIT_MAIN("hash table", tcase_add_test(tests, what_was_added_is_found_until_it_is_removed);
           tcase_add_test(tests, keys_of_one_bucket_and_one_tag_are_told_apart);
+          tcase_add_test(tests, a_bucket_with_room_of_its_own_needs_no_spares);
           tcase_add_test(tests, any_tag_is_found_and_a_free_slot_never_is);
           tcase_add_test(tests, another_item_takes_the_place_of_one);
           tcase_add_test(tests, a_bucket_that_is_split_loses_nothing);
