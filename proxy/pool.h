@@ -45,7 +45,6 @@ struct pool {
     const struct pool_config *config;
     struct pool_metrics metrics;
     struct pool_more_metrics more;
-    struct histogram latency;     /* of clients' requests, from the last byte to the reply's turn */
     struct pool_server **servers; /* config->server_count of them */
     struct ring *ring;            /* NULL: all servers are ejected */
     struct ring_server *members;  /* room for building rings */

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "common/base/clock.h"
+#include "common/metric/metric.h"
 #include "proxy/request.h"
 
 struct request *request_create(struct freelist *records, const struct mc_command *command)
@@ -47,7 +47,6 @@ void request_note(struct request *request, const char *name, struct str key)
 void request_enqueue(struct request *request, struct request_owner *owner)
 {
     request->owner = owner;
-    request->begun_us = clock_now_us();
     list_append(&owner->requests, &request->owner_link);
     owner->count++;
     owner->sent_len += request->sent_len;
@@ -94,7 +93,6 @@ static void deliver(struct request_owner *owner, struct request *request)
         if (!chain_move(&request->reply, owner->out))
             owner->is_broken = true;
     }
-    histogram_add(owner->latency, clock_now_us() - request->begun_us);
     owner->count--;
     owner->sent_len -= request->sent_len;
     list_remove(&request->owner_link);

@@ -11,7 +11,6 @@
 #include "common/base/freelist.h"
 #include "common/base/list.h"
 #include "common/bytes/chain.h"
-#include "common/metric/histogram.h"
 #include "common/protocol/memcache.h"
 
 struct plan_input;
@@ -19,15 +18,14 @@ struct request;
 
 /* Whom replies are for: a client. */
 struct request_owner {
-    struct list requests;      /* in the order in which they came */
-    struct chain *out;         /* where replies go when it is their turn */
-    struct freelist *records;  /* where requests are taken from */
-    uint64_t *forward_errors;  /* counts errors that the proxy made */
-    struct histogram *latency; /* of requests that servers answered */
-    unsigned count;            /* requests that are not answered */
-    size_t sent_len;           /* bytes of these requests */
-    size_t held_len;           /* bytes of replies that wait for their turn */
-    bool is_broken;            /* memory ran out in a reply: the stream cannot go on */
+    struct list requests;     /* in the order in which they came */
+    struct chain *out;        /* where replies go when it is their turn */
+    struct freelist *records; /* where requests are taken from */
+    uint64_t *forward_errors; /* counts errors that the proxy made */
+    unsigned count;           /* requests that are not answered */
+    size_t sent_len;          /* bytes of these requests */
+    size_t held_len;          /* bytes of replies that wait for their turn */
+    bool is_broken;           /* memory ran out in a reply: the stream cannot go on */
     /* Something was answered; there may be output. */
     void (*progress)(struct request_owner *owner);
     /* Replies that the proxy itself has to make: an error, in the words of the owner's protocol. */
@@ -68,7 +66,7 @@ struct request {
     struct freelist *records;
     struct request *parent; /* of a leaf of several keys */
     struct multi *multi;    /* of a parent */
-    uint64_t begun_us;      /* when it was sent, or queued with its owner */
+    uint64_t begun_us;      /* when it was sent */
     size_t sent_len;
     uint32_t next_slot; /* of a leaf with a parent: its next open key */
     uint32_t first_slot;

@@ -5,7 +5,7 @@
 #ifndef PROXY_SERVER_H
 #define PROXY_SERVER_H
 
-#include "common/metric/metric.h"
+#include "common/metric/histogram.h"
 #include "common/net/loop.h"
 #include "proxy/backend/backend.h"
 #include "proxy/location.h"

@@ -44,7 +44,6 @@ static void add_pool(struct pool_snapshot *sum, const struct pool *pool)
 {
     ADD_BLOCK(&sum->metrics, &pool->metrics, pool_table);
     ADD_BLOCK(&sum->more, &pool->more, pool_more_table);
-    histogram_sum(&sum->latency, &pool->latency);
     for (size_t i = 0; i < pool->config->server_count; i++)
         add_server(sum, &pool->servers[i]->server);
 }

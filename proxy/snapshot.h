@@ -19,7 +19,6 @@ struct pool_snapshot {
     const struct pool_config *config;
     struct pool_metrics metrics;
     struct pool_more_metrics more;
-    struct histogram latency;
     struct server_snapshot *servers; /* config->server_count of them */
 };
 

@@ -112,18 +112,8 @@ static void put_server_families(struct chain *out, const struct snapshot *snapsh
 
 static void put_latencies(struct chain *out, const struct snapshot *snapshot)
 {
-    static const char of_pools[] = "cacheproxy_request_duration_seconds";
     static const char of_servers[] = "cacheproxy_server_request_duration_seconds";
 
-    prometheus_histogram_family(out, of_pools, "from a client's request to its reply");
-    for (size_t i = 0; i < snapshot->pool_count; i++) {
-        const struct pool_snapshot *pool = &snapshot->pools[i];
-
-        prometheus_histogram(
-            out, of_pools,
-            (struct prometheus_label[]){{"pool", str_of(pool->config->name)}, {NULL, {NULL, 0}}},
-            &pool->latency);
-    }
     prometheus_histogram_family(out, of_servers, "from sending a request to a server's reply");
     for (size_t i = 0; i < snapshot->pool_count; i++) {
         const struct pool_snapshot *pool = &snapshot->pools[i];

@@ -203,7 +203,6 @@ void client_accept(struct client_context *context, int fd)
     client->owner = (struct request_owner){.out = &client->conn.out,
                                            .records = context->records,
                                            .forward_errors = &pool->metrics.forward_error,
-                                           .latency = &pool->latency,
                                            .progress = owner_progress};
     list_init(&client->owner.requests);
     list_append(&context->clients, &client->link);

@@ -86,7 +86,6 @@ class StatsOfAPool(unittest.TestCase):
 
     def test_latencies_are_told_by_pool_and_server(self):
         text = page(self.proxy, '/metrics')
-        self.assertIn('cacheproxy_request_duration_seconds_count{pool="pool"} 300\n', text)
         counts = [int(line.rsplit(' ', 1)[1]) for line in text.splitlines()
                   if line.startswith('cacheproxy_server_request_duration_seconds_count')]
         self.assertEqual(sum(counts), 300)
