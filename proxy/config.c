@@ -140,6 +140,13 @@ static const struct option config_options[] = {
      .min = 1,
      .max = 64,
      .help = "data threads; -w has the last word"},
+    {.key = "memory_max",
+     .type = OPTION_SIZE,
+     .offset = offsetof(struct config, memory_max),
+     .initial = "1g",
+     .min = 16 << 20,
+     .max = (int64_t)1 << 40,
+     .help = "requests and replies on their way take no more; a single one no more than half"},
 };
 
 #define CONFIG_OPTIONS config_options, OPTION_COUNT_OF(config_options)
@@ -169,9 +176,9 @@ static const struct option pool_options[] = {
     POOL_OPTION("backlog", COUNT, backlog, .initial = "512", .max = INT32_MAX,
                 .help = "connections that wait to be accepted"),
     POOL_OPTION("client_connections", COUNT, client_connections, .initial = "0", .max = INT32_MAX,
-                .help = "clients at a time; 0: as many as come"),
+                .help = "clients at a time, shared out among the workers; 0: as many as come"),
     POOL_OPTION("tcpkeepalive", BOOL, tcpkeepalive, .initial = "false",
-                .help = "probe idle connections"),
+                .help = "keep-alive probes on connections of clients and servers"),
     POOL_OPTION("redis", BOOL, redis, .initial = "false", .help = "the pool speaks Redis"),
     POOL_OPTION("redis_auth", STRING, redis_auth, .help = "password of a Redis pool"),
     POOL_OPTION("redis_db", COUNT, redis_db, .initial = "0", .max = INT32_MAX,

@@ -71,9 +71,10 @@ struct pool_config {
 };
 
 struct config {
-    unsigned holds;    /* atomic */
-    uint32_t workers;  /* at least 1 */
-    size_t pool_count; /* at least 1 */
+    unsigned holds;      /* atomic */
+    uint32_t workers;    /* at least 1 */
+    uint64_t memory_max; /* bytes that all workers together may have on their way */
+    size_t pool_count;   /* at least 1 */
     struct pool_config pools[];
 };
 

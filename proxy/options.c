@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/option/argv.h"
 #include "common/option/option.h"
@@ -97,6 +98,20 @@ static void say(const struct argv_error *failed, char *error, size_t error_size)
     }
 }
 
+/* Called by its name, we read what it would: its default, or where Debian has it. */
+static bool take_nutcrackers_paths(const char *program, struct proxy_options *options)
+{
+    static const char *const paths[] = {"conf/nutcracker.yml", "/etc/nutcracker/nutcracker.yml"};
+    const char *slash = strrchr(program, '/');
+    bool has_first = access(paths[0], F_OK) == 0, has_second = access(paths[1], F_OK) == 0;
+
+    if (strcmp(slash != NULL ? slash + 1 : program, "nutcracker") != 0)
+        return true;
+    free(options->config_path);
+    options->config_path = strdup(paths[!has_first && has_second]);
+    return options->config_path != NULL;
+}
+
 bool proxy_options_parse(int argc, char **argv, struct proxy_options *options, char *error,
                          size_t error_size)
 {
@@ -106,7 +121,8 @@ bool proxy_options_parse(int argc, char **argv, struct proxy_options *options, c
 
     memset(options, 0, sizeof(*options));
     options->keys = operands.words;
-    if (operands.words == NULL || !option_defaults(PROXY_OPTIONS, options)) {
+    if (operands.words == NULL || !option_defaults(PROXY_OPTIONS, options) ||
+        !take_nutcrackers_paths(argv[0], options)) {
         snprintf(error, error_size, "out of memory");
         return false;
     }

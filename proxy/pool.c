@@ -138,6 +138,7 @@ static struct pool_server *open_server(struct pool *pool, const struct pool_conf
     place->server.on_failure = count_failure;
     place->server.loop = surroundings->loop;
     place->server.connections = surroundings->connections;
+    place->server.memory_max = surroundings->memory_max;
     for (uint32_t i = 0; i < count; i++)
         upstream_init(&place->upstreams[i], &place->server);
     place->health.may_eject = may_eject;

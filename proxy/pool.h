@@ -35,6 +35,7 @@ struct pool_server {
 
 /* What nutcracker does not count, and its JSON therefore must not have. */
 #define POOL_MORE_METRICS(X)                                                                       \
+    X(client_memory_rejected, COUNTER, "clients closed because they left too much unread")         \
     X(client_http_rejected, COUNTER, "clients closed because they spoke HTTP")
 
 struct pool_more_metrics {
@@ -56,6 +57,7 @@ struct pool_surroundings {
     struct loop *loop;
     struct resolver *resolver;
     struct connection_metrics *connections;
+    const size_t *memory_max; /* bytes that the worker may have on their way */
 };
 
 /* False when memory ran out; pool_close is due either way. */

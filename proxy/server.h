@@ -52,7 +52,8 @@ struct server {
     struct server_metrics metrics;
     struct server_more_metrics more;
     struct connection_metrics *connections;
-    struct loop *loop; /* of the data thread */
+    const size_t *memory_max; /* of the worker; a reply takes no more than half */
+    struct loop *loop;        /* of the data thread */
     struct location location;
     struct histogram latency; /* from sending to the reply */
     uint32_t timeout_ms;

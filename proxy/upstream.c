@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -220,6 +221,7 @@ static size_t link_input(struct conn *conn, struct str in)
     struct upstream_link *link = container_of(conn, struct upstream_link, conn);
     const struct backend *backend = link->server->backend;
     struct reply *reply = &link->reply;
+    size_t max = *link->server->memory_max / 2;
     size_t used = 0;
 
     while (used < in.len && link->upstream != NULL) {
@@ -229,6 +231,10 @@ static size_t link_input(struct conn *conn, struct str in)
                                    ? REPLY_WRONG
                                    : backend->take_reply(leaf, rest, reply);
 
+        if (step == REPLY_MORE && (rest.len > max || reply->want > max)) {
+            upstream_fail(link->upstream, &link->server->metrics.server_err, strerror(EMSGSIZE));
+            return in.len;
+        }
         if (step == REPLY_MORE) {
             if (reply->want != 0)
                 conn_want(conn, reply->want);
@@ -252,6 +258,8 @@ static void link_connected(struct conn *conn)
 {
     struct upstream_link *link = container_of(conn, struct upstream_link, conn);
 
+    if (link->server->pool_config->tcpkeepalive)
+        setsockopt(conn->fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
     link->is_connected = true;
     metric_add(&link->server->metrics.server_connections, 1);
     if (link->upstream != NULL && link->greetings == 0)

@@ -19,8 +19,10 @@ static void door_accepted(struct listener *listener, int fd)
 
 static struct pool_surroundings surroundings_of(struct worker *worker)
 {
-    return (struct pool_surroundings){
-        .loop = &worker->loop, .resolver = worker->resolver, .connections = &worker->connections};
+    return (struct pool_surroundings){.loop = &worker->loop,
+                                      .resolver = worker->resolver,
+                                      .connections = &worker->connections,
+                                      .memory_max = &worker->memory_max};
 }
 
 static void door_listen(struct door *door, int fd)
@@ -61,7 +63,9 @@ static struct door *door_open(struct worker *worker, struct config *config, size
     door->context = (struct client_context){.loop = &worker->loop,
                                             .pool = &door->pool,
                                             .records = &worker->records,
-                                            .connections = &worker->connections};
+                                            .connections = &worker->connections,
+                                            .worker_count = worker->count,
+                                            .memory_max = &worker->memory_max};
     list_init(&door->context.clients);
     door->listener.fd = -1;
     if (pool_open(&door->pool, &config->pools[index], &surroundings))
@@ -220,6 +224,7 @@ static bool take_over(struct worker *worker, struct config *config, struct socke
     }
     if (doors == NULL)
         return false;
+    worker->memory_max = config->memory_max / sockets->worker_count;
     is_whole = is_whole && count == config->pool_count;
     for (size_t i = 0; i < worker->door_count; i++) {
         bool stays = false;
@@ -262,6 +267,8 @@ bool worker_open(struct worker *worker, const struct worker_setup *setup)
 
     *worker =
         (struct worker){.number = setup->number,
+                        .count = setup->sockets->worker_count,
+                        .memory_max = config->memory_max / setup->sockets->worker_count,
                         .control = setup->control,
                         .resolver = setup->resolver,
                         .records = {.size = sizeof(struct request), .ceiling = SPARE_RECORDS}};

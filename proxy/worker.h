@@ -24,7 +24,9 @@ struct door {
 struct worker {
     struct loop loop;
     unsigned number; /* from 0 */
+    unsigned count;  /* of workers */
     struct connection_metrics connections;
+    size_t memory_max; /* its share */
     struct freelist records;
     struct lock shape;   /* held by who changes `doors` or their servers, and by who counts them */
     struct door **doors; /* in the order of the pools' names */

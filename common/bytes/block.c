@@ -10,6 +10,13 @@ static _Thread_local struct freelist spare = {
     .ceiling = 64,
 };
 
+static _Thread_local size_t live_bytes;
+
+size_t block_bytes(void)
+{
+    return live_bytes;
+}
+
 struct block *block_create(size_t size)
 {
     struct block *block;
@@ -26,6 +33,7 @@ struct block *block_create(size_t size)
         return NULL;
     block->holds = 1;
     block->size = size;
+    live_bytes += size;
     return block;
 }
 
@@ -40,6 +48,8 @@ struct block *block_copy(struct str bytes)
     if (block == NULL)
         return NULL;
     block->holds = 1;
+    if (bytes.len != BLOCK_SIZE)
+        live_bytes += bytes.len;
     block->size = bytes.len;
     memcpy(block->data, bytes.data, bytes.len);
     return block;
@@ -50,6 +60,7 @@ void block_release(struct block *block)
     ASSERT(block->holds > 0);
     if (--block->holds != 0)
         return;
+    live_bytes -= block->size;
     if (block->size == BLOCK_SIZE)
         freelist_give(&spare, block);
     else

@@ -40,6 +40,9 @@ static inline void block_hold(struct block *block)
 
 void block_release(struct block *block);
 
+/* Bytes in all blocks of this thread that are in use. */
+size_t block_bytes(void);
+
 /* Lets slices keep a block: the owner is the struct block. */
 extern const struct keeper block_keeper;
 

@@ -60,8 +60,10 @@ static size_t binary_take(struct client *client, struct str in)
     case PARSE_DONE:
         break;
     }
-    if (request.operation == BINARY_UNKNOWN) {
-        answer_status(client, &request, BINARY_NO_SUCH_COMMAND);
+    if (request.operation == BINARY_UNKNOWN || request.body_len > client_request_max(client)) {
+        answer_status(client, &request,
+                      request.operation == BINARY_UNKNOWN ? BINARY_NO_SUCH_COMMAND
+                                                          : BINARY_TOO_LARGE);
         client->swallowed = request.body_len;
         return request.head_len;
     }

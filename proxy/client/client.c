@@ -14,17 +14,31 @@ enum {
     UNREAD_MAX = 1 << 20,         /* bytes of replies that he did not read, or must wait for */
     UNDER_WAY_MAX = 16384,        /* requests */
     UNDER_WAY_LEN_MAX = 16 << 20, /* bytes of requests */
+    HOARD_MIN = 256 << 10,        /* this much unread is much */
     UNKNOWN_UNREAD_MAX = 16 << 10 /* bytes of replies; who has not told the password is closed */
 };
 
 /* --- settling --- */
 
+static size_t unread(const struct client *client)
+{
+    return client->conn.out.len + client->owner.held_len;
+}
+
+/* When memory is half used up, nobody is read from who has anything unread. */
 static bool has_too_much(const struct client *client)
 {
     const struct request_owner *owner = &client->owner;
 
-    return client->conn.out.len + owner->held_len > UNREAD_MAX || owner->count > UNDER_WAY_MAX ||
-           owner->sent_len > UNDER_WAY_LEN_MAX;
+    return unread(client) > UNREAD_MAX || owner->count > UNDER_WAY_MAX ||
+           owner->sent_len > UNDER_WAY_LEN_MAX ||
+           (unread(client) != 0 && block_bytes() > *client->context->memory_max / 2);
+}
+
+/* When all of it is used up, those have to go who leave much unread. */
+static bool is_unbearable(const struct client *client)
+{
+    return unread(client) > HOARD_MIN && block_bytes() > *client->context->memory_max;
 }
 
 /* After something was answered, or input was used. */
@@ -32,7 +46,18 @@ static void settle(struct client *client)
 {
     struct conn *conn = &client->conn;
 
+    if (conn->dying)
+        return;
     if (client->owner.is_broken || (!client->is_known && conn->out.len > UNKNOWN_UNREAD_MAX)) {
+        client_refuse(client);
+        return;
+    }
+    if (is_unbearable(client)) {
+        metric_add(&client->context->pool->more.client_memory_rejected, 1);
+        log_limited(LOG_WARNING,
+                    "pool '%s': memory is used up: closed a client with %zu bytes "
+                    "unread",
+                    client->context->pool->config->name, unread(client));
         client_refuse(client);
         return;
     }
@@ -181,10 +206,11 @@ void client_accept(struct client_context *context, int fd)
     static const int on = 1;
     struct pool *pool = context->pool;
     uint32_t limit = pool->config->client_connections;
+    uint32_t share = (limit + context->worker_count - 1) / context->worker_count;
     struct client *client;
 
-    if (limit != 0 && metric_get(&pool->metrics.client_connections) >= limit) {
-        log_limited(LOG_NOTICE, "pool '%s' has its %u clients", pool->config->name, limit);
+    if (limit != 0 && metric_get(&pool->metrics.client_connections) >= share) {
+        log_limited(LOG_NOTICE, "pool '%s' has its %u clients", pool->config->name, share);
         metric_add(&pool->metrics.client_err, 1);
         close(fd);
         return;

@@ -13,6 +13,8 @@ struct client_context {
     struct pool *pool;
     struct freelist *records;
     struct connection_metrics *connections;
+    unsigned worker_count;    /* that share the pool's client_connections */
+    const size_t *memory_max; /* bytes that the worker may have on their way */
     struct list clients;
     uint64_t next_number;
 };

@@ -40,6 +40,12 @@ struct client {
 /* Answers the bytes in their turn. */
 void client_answer(struct client *client, struct str bytes);
 
+/* Bytes that a single request may have. */
+static inline size_t client_request_max(const struct client *client)
+{
+    return *client->context->memory_max / 2;
+}
+
 /* What a plan of a request is made from; the request itself is still to be set. */
 struct plan_input client_plan_input(struct client *client, struct str body);
 

@@ -131,6 +131,8 @@ static size_t redis_take(struct client *client, struct str in)
         return take_inline(client, in);
     switch (resp_scan_request(in, client->is_known ? &limits : &unknown_limits, scan, &error)) {
     case PARSE_MORE:
+        if (in.len > client_request_max(client) || scan->want > client_request_max(client))
+            return answer_bad(client, in, "the request is larger than the proxy may take");
         if (scan->want != 0)
             conn_want(&client->conn, scan->want);
         return 0;

@@ -159,6 +159,11 @@ static size_t text_take(struct client *client, struct str in)
     case PARSE_DONE:
         break;
     }
+    if (request.body_len > client_request_max(client)) {
+        answer_unless_quiet(client, &request, STR("SERVER_ERROR object too large for cache"));
+        client->swallowed = request.body_len;
+        return request.head_len;
+    }
     if (in.len < request.head_len + request.body_len) {
         conn_want(&client->conn, request.head_len + request.body_len);
         return 0;

@@ -185,7 +185,7 @@ static void stats_end(struct request *leaf, int status, struct str bytes, struct
 
     if (status == MC_STATUS_END &&
         (leaf->parent->owner == NULL ||
-         multi_keep(multi, &multi->slots[leaf->first_slot], bytes, block)))
+         multi_keep(leaf, &multi->slots[leaf->first_slot], bytes, block)))
         multi_leaf_ended(leaf);
     else
         multi_leaf_failed(leaf, bytes, false);

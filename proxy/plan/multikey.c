@@ -3,11 +3,27 @@
 
 #include "proxy/plan/multikey.h"
 
+enum { HELD_MUCH = 64 << 10 }; /* bytes that may be too much for the client's share */
+
 /* --- joining --- */
 
-bool multi_keep(struct multi *multi, struct slot *slot, struct str bytes, struct block *block)
+/* What waits for other servers' answers counts as what waits for its turn. */
+static void note_held(struct request *parent, size_t len)
 {
+    struct request_owner *owner = parent->owner;
+
+    parent->multi->held_len += len;
+    owner->held_len += len;
+    if (parent->multi->held_len > HELD_MUCH)
+        owner->progress(owner);
+}
+
+bool multi_keep(struct request *leaf, struct slot *slot, struct str bytes, struct block *block)
+{
+    struct multi *multi = leaf->parent->multi;
     char *copy;
+
+    note_held(leaf->parent, bytes.len);
 
     if (bytes.len > CHAIN_COPY_MAX) {
         slot->block = block;
@@ -27,6 +43,8 @@ static void join(struct request *parent)
 {
     struct multi *multi = parent->multi;
 
+    if (parent->owner != NULL)
+        parent->owner->held_len -= multi->held_len;
     multi->kind->join(parent);
     multi_free(multi);
     parent->multi = NULL;

@@ -31,7 +31,8 @@ struct multi {
     size_t error_len;
     bool is_own_error; /* made by the proxy */
     uint64_t sum;
-    char *keys; /* the keys' bytes, if they are needed after sending */
+    size_t held_len; /* bytes in `values` */
+    char *keys;      /* the keys' bytes, if they are needed after sending */
     uint32_t slot_count;
     struct slot slots[];
 };
@@ -59,9 +60,9 @@ bool multi_send(const struct plan_input *input, const struct mc_command *command
 bool multi_send_to_all(const struct plan_input *input, const struct mc_command *command,
                        struct multi *multi);
 
-/* Keeps the bytes of an answer, which lie in `block`, and notes where they are. False: memory
- * ran out. */
-bool multi_keep(struct multi *multi, struct slot *slot, struct str bytes, struct block *block);
+/* Keeps the bytes of an answer, which lie in `block`, and notes where they are. The parent has
+ * its owner. False: memory ran out. */
+bool multi_keep(struct request *leaf, struct slot *slot, struct str bytes, struct block *block);
 
 /* A leaf is answered; it is freed, and its parent joined and answered if it was the last. */
 void multi_leaf_ended(struct request *leaf);

@@ -110,7 +110,7 @@ static bool keep_elements(struct request *leaf, struct str bytes, struct block *
         if (index == NO_SLOT || resp_scan_reply(bytes, &scan) != PARSE_DONE)
             return false;
         len = scan.used;
-        if (!multi_keep(multi, &multi->slots[index], (struct str){bytes.data, len}, block))
+        if (!multi_keep(leaf, &multi->slots[index], (struct str){bytes.data, len}, block))
             return false;
         index = multi->slots[index].next;
     }

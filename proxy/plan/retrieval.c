@@ -21,7 +21,7 @@ static bool retrieval_value(struct request *leaf, struct str key, struct str byt
     leaf->next_slot = slot_of(leaf, index)->next;
     if (leaf->parent->owner == NULL)
         return true;
-    if (!multi_keep(leaf->parent->multi, slot_of(leaf, index), bytes, block))
+    if (!multi_keep(leaf, slot_of(leaf, index), bytes, block))
         slot_of(leaf, index)->bytes.len = 0; /* out of memory: a miss */
     return true;
 }

@@ -5,10 +5,12 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import tempfile
 import time
 import unittest
 
+import procs
 from procs import Node, Proxy, pool
 
 
@@ -110,6 +112,32 @@ class Options(unittest.TestCase):
                        signal.SIGUSR2) * 20:
             proxy.process.send_signal(number)
             self.assertEqual(self.ask(client, b'get x\r\n'), b'END\r\n')
+
+    def test_under_the_name_of_nutcracker_its_file_is_read(self):
+        with tempfile.TemporaryDirectory() as directory:
+            os.mkdir(directory + '/conf')
+            os.symlink(os.path.join(procs.BUILD, 'cacheproxy'), directory + '/nutcracker')
+            with open(directory + '/conf/nutcracker.yml', 'w') as file:
+                file.write(pool([self.node]) % procs.free_port())
+            done = subprocess.run(['./nutcracker', '-t'], cwd=directory, capture_output=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(b"'conf/nutcracker.yml' syntax is ok", done.stderr)
+
+    def test_several_workers_answer_on_one_port_and_count_as_one(self):
+        with Proxy(pool([self.node]), '-w', '3') as proxy:
+            clients = [self.client(proxy) for _ in range(30)]
+            for client in clients:
+                self.assertEqual(self.ask(client, b'get x\r\n'), b'END\r\n')
+            found = stats_of(proxy)
+            self.assertEqual(found['pool']['client_connections'], 30)
+            self.assertEqual(found['pool']['node0']['requests'], 30)
+            threads = os.listdir('/proc/%d/task' % proxy.process.pid)
+            self.assertGreaterEqual(len(threads), 4)
+
+    def test_the_file_may_say_how_many_workers(self):
+        with Proxy('workers: 2\n' + pool([self.node])) as proxy:
+            self.assertEqual(self.ask(self.client(proxy), b'get x\r\n'), b'END\r\n')
+            self.assertGreaterEqual(len(os.listdir('/proc/%d/task' % proxy.process.pid)), 3)
 
 
 if __name__ == '__main__':

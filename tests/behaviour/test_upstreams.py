@@ -119,13 +119,21 @@ class Lengths(unittest.TestCase):
         return FakeNode(talk)
 
     def test_a_huge_value_that_only_trickles_takes_no_memory_and_times_out(self):
-        for length in (2 ** 31 - 3, 1 << 30):
+        for length in (1 << 28, (1 << 29) - 100):
             with self.announce(length, b'x' * 100) as node:
                 with Proxy(pool([node], 'timeout: 300')) as proxy, Client(proxy) as client:
                     before = rss_kb(proxy.process)
                     self.assertEqual(client.ask(b'get a\r\n'),
                                      b'SERVER_ERROR Connection timed out\r\n')
                     self.assertLess(rss_kb(proxy.process) - before, 16384)
+                    self.assertEqual(client.ask(b'mn\r\n'), b'MN\r\n')
+
+    def test_a_value_over_half_of_the_memory_is_not_waited_for(self):
+        for length in (2 ** 31 - 3, 1 << 29):
+            with self.announce(length, b'x' * 100) as node:
+                with Proxy(pool([node], 'timeout: 20000')) as proxy, Client(proxy) as client:
+                    self.assertEqual(client.ask(b'get a\r\n'),
+                                     b'SERVER_ERROR Message too long\r\n')
                     self.assertEqual(client.ask(b'mn\r\n'), b'MN\r\n')
 
     def test_a_length_that_no_value_has_is_a_protocol_error(self):
