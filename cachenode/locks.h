@@ -14,7 +14,8 @@
     X(arena, 5, "pages not given to any class, spare buckets")                                     \
     X(clients, 6, "the list of one worker's clients")                                              \
     X(auth, 7, "users and passwords")                                                              \
-    X(watch, 8, "the watch's lists of logs and watchers")
+    X(watch, 8, "the watch's lists of logs and watchers")                                          \
+    X(prefixes, 9, "counts of keys by prefix")
 
 #define LOCK_RANK(name, rank, guards) LOCK_##name = (rank),
 enum lock_rank { LOCKS(LOCK_RANK) };

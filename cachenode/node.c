@@ -35,6 +35,8 @@ struct node {
     struct store *store;
     struct upkeep *upkeep;
     struct watch *watch; /* NULL: -W */
+    struct prefixes *prefixes;
+    bool tracks_sizes; /* atomic */
     struct worker *workers;
     unsigned worker_count, next_worker;
     uint32_t open_count; /* atomic; clients accepted and not gone */
@@ -336,6 +338,8 @@ static void node_stop(struct node *node)
         upkeep_stop(node->upkeep);
     if (node->watch != NULL)
         watch_stop(node->watch);
+    if (node->prefixes != NULL)
+        prefixes_free(node->prefixes);
     if (node->store != NULL)
         restart_close(node->store, node->settings->memory_file);
     loop_close(&node->loop);
@@ -357,6 +361,15 @@ static bool start_watch(struct node *node)
     return node->watch != NULL;
 }
 
+static bool make_prefixes(struct node *node)
+{
+    char delimiter = node->settings->prefix_delimiter;
+
+    node->prefixes = node->source.prefixes =
+        prefixes_create(delimiter != '\0' ? delimiter : ':', delimiter != '\0');
+    return node->prefixes != NULL;
+}
+
 static bool node_start(struct node *node)
 {
     const char *error = "no memory or descriptors for threads";
@@ -370,8 +383,10 @@ static bool node_start(struct node *node)
                                          .reset = reset_workers,
                                          .visit_sockets = visit_sockets};
     node->metrics.accepting_conns = 1;
+    node->tracks_sizes = node->settings->track_sizes;
+    node->source.tracks_sizes = &node->tracks_sizes;
     node->store = node->source.store = make_store(node->settings, &error);
-    if (node->store == NULL || !start_watch(node) ||
+    if (node->store == NULL || !make_prefixes(node) || !start_watch(node) ||
         (node->upkeep = upkeep_start(node->store, node->watch)) == NULL || !start_workers(node) ||
         !answer_sockets(node)) {
         fprintf(stderr, "cachenode: %s\n", error);

@@ -5,6 +5,7 @@
 #ifndef CACHENODE_SESSION_H
 #define CACHENODE_SESSION_H
 
+#include "cachenode/prefixes.h"
 #include "cachenode/store/store.h"
 #include "common/bytes/chain.h"
 #include "common/metric/metric.h"
@@ -46,18 +47,38 @@ struct worker_metrics {
 /* A dump of all keys, which is written as fast as the client reads. */
 enum dump_kind { DUMP_NONE, DUMP_METADATA, DUMP_KEYS };
 
+/* Slab classes by their numbers. */
+struct class_set {
+    uint64_t bits[SLAB_CLASS_MAX / 64];
+};
+
 struct session {
     struct chain *out;
     int fd; /* the client's, to know him in a list */
     struct store_user *user;
     struct worker_metrics *metrics;
     const struct stats_source *source;
-    bool *is_authenticated; /* the client's; of meaning with -S or -Y alone */
+    struct prefixes *prefixes; /* to count keys by prefix; NULL: nobody wants that */
+    bool *is_authenticated;    /* the client's; of meaning with -S or -Y alone */
     bool *sasl_started;
     enum dump_kind dump; /* what a command has asked for, to follow it */
-    uint32_t watch;      /* what the client wants to watch from now on, bits; 0: nothing */
-    bool wants_close;    /* quit, or no memory for a reply: close when all is written */
+    struct class_set dump_classes;
+    uint32_t watch;   /* what the client wants to watch from now on, bits; 0: nothing */
+    bool wants_close; /* quit, or no memory for a reply: close when all is written */
 };
+
+/* Counts the key by its prefix, if that is wanted. */
+static inline void session_note_key(struct session *session, struct str key, enum prefix_count what)
+{
+    if (__builtin_expect(session->prefixes != NULL, 0))
+        prefixes_note(session->prefixes, key, what);
+}
+
+static inline void session_note_get(struct session *session, struct str key, bool is_hit)
+{
+    if (__builtin_expect(session->prefixes != NULL, 0))
+        prefixes_note_get(session->prefixes, key, is_hit);
+}
 
 /* Appends a whole reply, or a part. Out of memory, the session is closed. */
 static inline void session_reply(struct session *session, struct str text)

@@ -151,6 +151,14 @@ static const char *be_old(struct str value, void *all)
     return NULL;
 }
 
+static const char *set_delimiter(struct str value, void *field)
+{
+    if (value.len != 1)
+        return "is not one character";
+    *(char *)field = value.data[0];
+    return NULL;
+}
+
 #define SETTING(letter_, name, kind, field, ...)                                                   \
     {                                                                                              \
         .key = (name), .type = OPTION_##kind, .offset = offsetof(struct settings, field),          \
@@ -228,6 +236,8 @@ static const struct option setting_table[] = {
     SETTING('N', "napi-ids", COUNT, napi_ids, .initial = "0",
             .help = "accepted for memcached's sake; at most as many as threads"),
     REFUSED('Z', "enable-ssl", NO_TLS),
+    SETTING('D', "stat-key-prefix", CUSTOM, prefix_delimiter, .parse = set_delimiter,
+            .argument = "CHAR", .help = "count by what stands before this in a key: stats detail"),
     SETTING('W', "disable-watch", BOOL, watch_enabled, .initial = "true", .flag = "false",
             .help = "refuse watch"),
 };

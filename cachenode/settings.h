@@ -70,6 +70,7 @@ struct settings {
     uint32_t watcher_logbuf_kb, worker_logbuf_kb; /* what may wait of lines, and of events */
     bool lock_memory;
     bool watch_enabled;
+    char prefix_delimiter; /* of stats detail, on from the start; '\0': a colon, and off */
     uint32_t tail_repair_s, read_buf_limit_mb, napi_ids; /* told by stats alone */
     bool inline_ascii;                                   /* the same */
     bool is_ignored;

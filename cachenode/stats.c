@@ -32,7 +32,7 @@ static void stat_text(struct session *session, const char *name, const char *for
     session_reply(session, (struct str){line, (size_t)len + 2});
 }
 
-static void stat_number(struct session *session, const char *name, uint64_t value)
+void stats_number(struct session *session, const char *name, uint64_t value)
 {
     stat_text(session, name, "%" PRIu64, value);
 }
@@ -46,7 +46,7 @@ static void stat_yes(struct session *session, const char *name, bool value)
 static void stat_zeroes(struct session *session, const char *const *names)
 {
     for (; *names != NULL; names++)
-        stat_number(session, *names, 0);
+        stats_number(session, *names, 0);
 }
 
 /* --- stats --- */
@@ -63,26 +63,26 @@ static void answer_process(struct session *session, const struct numbers *n)
     struct rusage usage;
 
     getrusage(RUSAGE_SELF, &usage);
-    stat_number(session, "pid", (uint64_t)getpid());
-    stat_number(session, "uptime", (clock_read_us() - source->start_us) / 1000000);
-    stat_number(session, "time", (uint64_t)clock_wall_s());
+    stats_number(session, "pid", (uint64_t)getpid());
+    stats_number(session, "uptime", (clock_read_us() - source->start_us) / 1000000);
+    stats_number(session, "time", (uint64_t)clock_wall_s());
     stat_text(session, "version", MEMCACHED_VERSION);
     stat_text(session, "libevent", "%s", event_get_version());
-    stat_number(session, "pointer_size", 8 * sizeof(void *));
+    stats_number(session, "pointer_size", 8 * sizeof(void *));
     stat_text(session, "rusage_user", "%ld.%06ld", usage.ru_utime.tv_sec, usage.ru_utime.tv_usec);
     stat_text(session, "rusage_system", "%ld.%06ld", usage.ru_stime.tv_sec, usage.ru_stime.tv_usec);
-    stat_number(session, "max_connections", source->settings->max_conns);
-    stat_number(session, "curr_connections", n->workers.curr_connections);
-    stat_number(session, "total_connections", metric_get(&source->metrics->total_connections));
+    stats_number(session, "max_connections", source->settings->max_conns);
+    stats_number(session, "curr_connections", n->workers.curr_connections);
+    stats_number(session, "total_connections", metric_get(&source->metrics->total_connections));
     if (source->settings->maxconns_fast)
-        stat_number(session, "rejected_connections",
-                    metric_get(&source->metrics->rejected_connections));
-    stat_number(session, "connection_structures", n->workers.curr_connections);
+        stats_number(session, "rejected_connections",
+                     metric_get(&source->metrics->rejected_connections));
+    stats_number(session, "connection_structures", n->workers.curr_connections);
     stat_zeroes(session,
                 (const char *const[]){"response_obj_oom", "response_obj_count",
                                       "response_obj_bytes", "read_buf_count", "read_buf_bytes",
                                       "read_buf_bytes_free", "read_buf_oom", NULL});
-    stat_number(session, "reserved_fds", 5 * (uint64_t)source->settings->threads);
+    stats_number(session, "reserved_fds", 5 * (uint64_t)source->settings->threads);
 }
 
 static void answer_commands(struct session *session, const struct numbers *n)
@@ -90,34 +90,34 @@ static void answer_commands(struct session *session, const struct numbers *n)
     const struct worker_metrics *w = &n->workers;
     const struct store_metrics *s = &n->store.metrics;
 
-    stat_number(session, "cmd_get", w->cmd_get);
-    stat_number(session, "cmd_set", w->cmd_set);
-    stat_number(session, "cmd_flush", w->cmd_flush);
-    stat_number(session, "cmd_touch", w->cmd_touch);
-    stat_number(session, "cmd_meta", w->cmd_meta);
-    stat_number(session, "get_hits", w->get_hits);
-    stat_number(session, "get_misses", w->get_misses);
-    stat_number(session, "get_expired", s->get_expired);
-    stat_number(session, "get_flushed", s->get_flushed);
-    stat_number(session, "delete_misses", w->delete_misses);
-    stat_number(session, "delete_hits", w->delete_hits);
-    stat_number(session, "incr_misses", w->incr_misses);
-    stat_number(session, "incr_hits", w->incr_hits);
-    stat_number(session, "decr_misses", w->decr_misses);
-    stat_number(session, "decr_hits", w->decr_hits);
-    stat_number(session, "cas_misses", w->cas_misses);
-    stat_number(session, "cas_hits", w->cas_hits);
-    stat_number(session, "cas_badval", w->cas_badval);
-    stat_number(session, "touch_hits", w->touch_hits);
-    stat_number(session, "touch_misses", w->touch_misses);
-    stat_number(session, "store_too_large", s->store_too_large);
-    stat_number(session, "store_no_memory", s->store_no_memory);
-    stat_number(session, "auth_cmds", w->auth_cmds);
-    stat_number(session, "auth_errors", w->auth_errors);
+    stats_number(session, "cmd_get", w->cmd_get);
+    stats_number(session, "cmd_set", w->cmd_set);
+    stats_number(session, "cmd_flush", w->cmd_flush);
+    stats_number(session, "cmd_touch", w->cmd_touch);
+    stats_number(session, "cmd_meta", w->cmd_meta);
+    stats_number(session, "get_hits", w->get_hits);
+    stats_number(session, "get_misses", w->get_misses);
+    stats_number(session, "get_expired", s->get_expired);
+    stats_number(session, "get_flushed", s->get_flushed);
+    stats_number(session, "delete_misses", w->delete_misses);
+    stats_number(session, "delete_hits", w->delete_hits);
+    stats_number(session, "incr_misses", w->incr_misses);
+    stats_number(session, "incr_hits", w->incr_hits);
+    stats_number(session, "decr_misses", w->decr_misses);
+    stats_number(session, "decr_hits", w->decr_hits);
+    stats_number(session, "cas_misses", w->cas_misses);
+    stats_number(session, "cas_hits", w->cas_hits);
+    stats_number(session, "cas_badval", w->cas_badval);
+    stats_number(session, "touch_hits", w->touch_hits);
+    stats_number(session, "touch_misses", w->touch_misses);
+    stats_number(session, "store_too_large", s->store_too_large);
+    stats_number(session, "store_no_memory", s->store_no_memory);
+    stats_number(session, "auth_cmds", w->auth_cmds);
+    stats_number(session, "auth_errors", w->auth_errors);
     if (session->source->settings->idle_timeout_s != 0)
-        stat_number(session, "idle_kicks", w->idle_kicks);
-    stat_number(session, "bytes_read", w->bytes_read);
-    stat_number(session, "bytes_written", w->bytes_written);
+        stats_number(session, "idle_kicks", w->idle_kicks);
+    stats_number(session, "bytes_read", w->bytes_read);
+    stats_number(session, "bytes_written", w->bytes_written);
 }
 
 static void answer_memory(struct session *session, const struct numbers *n)
@@ -125,55 +125,56 @@ static void answer_memory(struct session *session, const struct numbers *n)
     const struct stats_source *source = session->source;
     const struct store_totals *s = &n->store;
 
-    stat_number(session, "limit_maxbytes", s->memory_limit);
-    stat_number(session, "accepting_conns", metric_get(&source->metrics->accepting_conns));
-    stat_number(session, "listen_disabled_num", metric_get(&source->metrics->listen_disabled_num));
-    stat_number(session, "time_in_listen_disabled_us",
-                metric_get(&source->metrics->time_in_listen_disabled_us));
-    stat_number(session, "threads", source->settings->threads);
-    stat_number(session, "conn_yields", n->workers.conn_yields);
-    stat_number(session, "hash_power_level", s->hash_power);
-    stat_number(session, "hash_bytes", s->hash_bytes);
-    stat_number(session, "hash_is_expanding", s->hash_is_expanding);
+    stats_number(session, "limit_maxbytes", s->memory_limit);
+    stats_number(session, "accepting_conns", metric_get(&source->metrics->accepting_conns));
+    stats_number(session, "listen_disabled_num", metric_get(&source->metrics->listen_disabled_num));
+    stats_number(session, "time_in_listen_disabled_us",
+                 metric_get(&source->metrics->time_in_listen_disabled_us));
+    stats_number(session, "threads", source->settings->threads);
+    stats_number(session, "conn_yields", n->workers.conn_yields);
+    stats_number(session, "hash_power_level", s->hash_power);
+    stats_number(session, "hash_bytes", s->hash_bytes);
+    stats_number(session, "hash_is_expanding", s->hash_is_expanding);
     if (source->settings->slab_reassign) {
-        stat_number(session, "slab_reassign_rescues", s->metrics.slab_reassign_rescues);
-        stat_number(session, "slab_reassign_chunk_rescues", s->metrics.slab_reassign_chunk_rescues);
-        stat_number(session, "slab_reassign_inline_reclaim",
-                    s->metrics.slab_reassign_inline_reclaim);
-        stat_number(session, "slab_reassign_busy_items", s->metrics.slab_reassign_busy_items);
-        stat_number(session, "slab_reassign_busy_deletes", s->metrics.slab_reassign_busy_deletes);
-        stat_number(session, "slab_reassign_busy_nomem", s->metrics.slab_reassign_busy_nomem);
-        stat_number(session, "slab_reassign_running", s->is_moving);
-        stat_number(session, "slabs_moved", s->metrics.slabs_moved);
+        stats_number(session, "slab_reassign_rescues", s->metrics.slab_reassign_rescues);
+        stats_number(session, "slab_reassign_chunk_rescues",
+                     s->metrics.slab_reassign_chunk_rescues);
+        stats_number(session, "slab_reassign_inline_reclaim",
+                     s->metrics.slab_reassign_inline_reclaim);
+        stats_number(session, "slab_reassign_busy_items", s->metrics.slab_reassign_busy_items);
+        stats_number(session, "slab_reassign_busy_deletes", s->metrics.slab_reassign_busy_deletes);
+        stats_number(session, "slab_reassign_busy_nomem", s->metrics.slab_reassign_busy_nomem);
+        stats_number(session, "slab_reassign_running", s->is_moving);
+        stats_number(session, "slabs_moved", s->metrics.slabs_moved);
     }
-    stat_number(session, "lru_crawler_running", s->crawler_running);
-    stat_number(session, "lru_crawler_starts", s->crawler_starts);
-    stat_number(session, "lru_maintainer_juggles", s->juggles);
-    stat_number(session, "malloc_fails", 0);
-    stat_number(session, "log_worker_dropped", n->watch.dropped);
-    stat_number(session, "log_worker_written", n->watch.noted);
-    stat_number(session, "log_watcher_skipped", n->watch.skipped);
-    stat_number(session, "log_watcher_sent", n->watch.sent);
-    stat_number(session, "log_watchers", n->watch.watchers);
+    stats_number(session, "lru_crawler_running", s->crawler_running);
+    stats_number(session, "lru_crawler_starts", s->crawler_starts);
+    stats_number(session, "lru_maintainer_juggles", s->juggles);
+    stats_number(session, "malloc_fails", 0);
+    stats_number(session, "log_worker_dropped", n->watch.dropped);
+    stats_number(session, "log_worker_written", n->watch.noted);
+    stats_number(session, "log_watcher_skipped", n->watch.skipped);
+    stats_number(session, "log_watcher_sent", n->watch.sent);
+    stats_number(session, "log_watchers", n->watch.watchers);
     stat_zeroes(session,
                 (const char *const[]){"unexpected_napi_ids", "round_robin_fallback", NULL});
-    stat_number(session, "bytes", s->bytes);
-    stat_number(session, "curr_items", s->items);
-    stat_number(session, "total_items", s->metrics.total_items);
-    stat_number(session, "slab_global_page_pool", s->pool_pages);
-    stat_number(session, "expired_unfetched", s->expired_unfetched);
-    stat_number(session, "evicted_unfetched", s->evicted_unfetched);
-    stat_number(session, "evicted_active", s->evicted_active);
-    stat_number(session, "evictions", s->evictions);
-    stat_number(session, "reclaimed", s->reclaimed);
-    stat_number(session, "crawler_reclaimed", s->crawler_reclaimed);
-    stat_number(session, "crawler_items_checked", s->crawler_items_checked);
-    stat_number(session, "lrutail_reflocked", s->tail_reflocked);
-    stat_number(session, "moves_to_cold", s->moves_to_cold);
-    stat_number(session, "moves_to_warm", s->moves_to_warm);
-    stat_number(session, "moves_within_lru", s->moves_within_lru);
-    stat_number(session, "direct_reclaims", s->direct_reclaims);
-    stat_number(session, "lru_bumps_dropped", 0);
+    stats_number(session, "bytes", s->bytes);
+    stats_number(session, "curr_items", s->items);
+    stats_number(session, "total_items", s->metrics.total_items);
+    stats_number(session, "slab_global_page_pool", s->pool_pages);
+    stats_number(session, "expired_unfetched", s->expired_unfetched);
+    stats_number(session, "evicted_unfetched", s->evicted_unfetched);
+    stats_number(session, "evicted_active", s->evicted_active);
+    stats_number(session, "evictions", s->evictions);
+    stats_number(session, "reclaimed", s->reclaimed);
+    stats_number(session, "crawler_reclaimed", s->crawler_reclaimed);
+    stats_number(session, "crawler_items_checked", s->crawler_items_checked);
+    stats_number(session, "lrutail_reflocked", s->tail_reflocked);
+    stats_number(session, "moves_to_cold", s->moves_to_cold);
+    stats_number(session, "moves_to_warm", s->moves_to_warm);
+    stats_number(session, "moves_within_lru", s->moves_within_lru);
+    stats_number(session, "direct_reclaims", s->direct_reclaims);
+    stats_number(session, "lru_bumps_dropped", 0);
     stat_text(session, "cachenode_version", CACHEPOOL_VERSION);
 }
 
@@ -212,66 +213,67 @@ static void answer_settings(struct session *session)
     store_totals(session->source->store, &totals);
     store_get_tuning(session->source->store, &tuning);
 
-    stat_number(session, "maxbytes", totals.memory_limit);
-    stat_number(session, "maxconns", s->max_conns);
+    stats_number(session, "maxbytes", totals.memory_limit);
+    stats_number(session, "maxconns", s->max_conns);
     stat_text(session, "tcpport", "%d", s->unix_path != NULL ? 0 : s->tcp_port);
     stat_text(session, "udpport", "%d", s->unix_path != NULL ? 0 : s->udp_port);
     stat_text(session, "inter", "%s",
               s->listen.count != 0 && s->listen.items[0].host != NULL ? s->listen.items[0].host
                                                                       : "NULL");
-    stat_number(session, "verbosity", s->verbosity);
-    stat_number(session, "oldest", 0);
+    stats_number(session, "verbosity", s->verbosity);
+    stats_number(session, "oldest", 0);
     stat_text(session, "evictions", "%s", s->evictions ? "on" : "off");
     stat_text(session, "domain_socket", "%s", s->unix_path != NULL ? s->unix_path : "NULL");
     stat_text(session, "umask", "%o", (unsigned)s->unix_mask);
     stat_yes(session, "shutdown_command", s->shutdown_enabled);
     stat_text(session, "growth_factor", "%.2f", s->growth_factor);
-    stat_number(session, "chunk_size", s->slab_min_size);
-    stat_number(session, "num_threads", s->threads);
-    stat_number(session, "num_threads_per_udp", s->threads);
-    stat_text(session, "stat_key_prefix", ":");
-    stat_yes(session, "detail_enabled", false);
-    stat_number(session, "reqs_per_event", s->reqs_per_event);
+    stats_number(session, "chunk_size", s->slab_min_size);
+    stats_number(session, "num_threads", s->threads);
+    stats_number(session, "num_threads_per_udp", s->threads);
+    stat_text(session, "stat_key_prefix", "%c", prefixes_delimiter(session->source->prefixes));
+    stat_yes(session, "detail_enabled", prefixes_are_on(session->source->prefixes));
+    stats_number(session, "reqs_per_event", s->reqs_per_event);
     stat_yes(session, "cas_enabled", s->use_cas);
-    stat_number(session, "tcp_backlog", s->backlog);
+    stats_number(session, "tcp_backlog", s->backlog);
     stat_text(session, "binding_protocol", "%s", binding_protocol(s));
     stat_yes(session, "auth_enabled_sasl", s->sasl);
     stat_text(session, "auth_enabled_ascii", "%s", s->auth_path != NULL ? s->auth_path : "no");
-    stat_number(session, "item_size_max", s->item_size_max);
+    stats_number(session, "item_size_max", s->item_size_max);
     stat_yes(session, "maxconns_fast", s->maxconns_fast);
-    stat_number(session, "hashpower_init", s->hash_power);
+    stats_number(session, "hashpower_init", s->hash_power);
     stat_yes(session, "slab_reassign", s->slab_reassign);
-    stat_number(session, "slab_automove", tuning.automove);
+    stats_number(session, "slab_automove", tuning.automove);
     stat_text(session, "slab_automove_ratio", "%.2f", tuning.automove_ratio);
-    stat_number(session, "slab_automove_window", tuning.automove_window);
+    stats_number(session, "slab_automove_window", tuning.automove_window);
     /* The setting; chunks may be smaller, which no client can tell. */
-    stat_number(session, "slab_chunk_max",
-                s->slab_chunk_max_kb != 0 ? (uint64_t)s->slab_chunk_max_kb << 10 : 512 << 10);
+    stats_number(session, "slab_chunk_max",
+                 s->slab_chunk_max_kb != 0 ? (uint64_t)s->slab_chunk_max_kb << 10 : 512 << 10);
     stat_yes(session, "lru_crawler", tuning.crawls);
-    stat_number(session, "lru_crawler_sleep", tuning.crawl_sleep_us);
-    stat_number(session, "lru_crawler_tocrawl", tuning.crawl_items_max);
-    stat_number(session, "tail_repair_time", s->tail_repair_s);
+    stats_number(session, "lru_crawler_sleep", tuning.crawl_sleep_us);
+    stats_number(session, "lru_crawler_tocrawl", tuning.crawl_items_max);
+    stats_number(session, "tail_repair_time", s->tail_repair_s);
     stat_yes(session, "flush_enabled", s->flush_enabled);
     stat_yes(session, "dump_enabled", s->dump_enabled);
     stat_text(session, "hash_algorithm", "%s", (const char *)s->hash_algorithm);
     stat_yes(session, "lru_maintainer_thread", s->lru_maintainer);
     stat_yes(session, "lru_segmented", tuning.is_segmented);
-    stat_number(session, "hot_lru_pct", tuning.hot_pct);
-    stat_number(session, "warm_lru_pct", tuning.warm_pct);
+    stats_number(session, "hot_lru_pct", tuning.hot_pct);
+    stats_number(session, "warm_lru_pct", tuning.warm_pct);
     stat_text(session, "hot_max_factor", "%.2f", tuning.hot_max_factor);
     stat_text(session, "warm_max_factor", "%.2f", tuning.warm_max_factor);
     stat_yes(session, "temp_lru", tuning.has_temporary);
-    stat_number(session, "temporary_ttl", tuning.temporary_ttl_s);
-    stat_number(session, "idle_timeout", s->idle_timeout_s);
-    stat_number(session, "watcher_logbuf_size", (uint64_t)s->watcher_logbuf_kb << 10);
-    stat_number(session, "worker_logbuf_size", (uint64_t)s->worker_logbuf_kb << 10);
-    stat_number(session, "read_buf_mem_limit", (uint64_t)s->read_buf_limit_mb << 20);
-    stat_yes(session, "track_sizes", s->track_sizes);
+    stats_number(session, "temporary_ttl", tuning.temporary_ttl_s);
+    stats_number(session, "idle_timeout", s->idle_timeout_s);
+    stats_number(session, "watcher_logbuf_size", (uint64_t)s->watcher_logbuf_kb << 10);
+    stats_number(session, "worker_logbuf_size", (uint64_t)s->worker_logbuf_kb << 10);
+    stats_number(session, "read_buf_mem_limit", (uint64_t)s->read_buf_limit_mb << 20);
+    stat_yes(session, "track_sizes",
+             __atomic_load_n(session->source->tracks_sizes, __ATOMIC_RELAXED));
     stat_yes(session, "inline_ascii_response", s->inline_ascii);
     stat_yes(session, "drop_privileges", false);
-    stat_number(session, "num_napi_ids", s->napi_ids);
+    stats_number(session, "num_napi_ids", s->napi_ids);
     stat_text(session, "memory_file", "%s", s->memory_file == NULL ? "(null)" : s->memory_file);
-    stat_number(session, "client_flags_size", 4);
+    stats_number(session, "client_flags_size", 4);
     session_reply(session, STR("END\r\n"));
 }
 
@@ -283,7 +285,7 @@ static void stat_class(struct session *session, const char *prefix, unsigned cla
     char full[64];
 
     snprintf(full, sizeof(full), "%s%u:%s", prefix, class_id, name);
-    stat_number(session, full, value);
+    stats_number(session, full, value);
 }
 
 /* A row: what memcached calls it, and where it stands in struct store_class. */
@@ -395,8 +397,8 @@ static void answer_slabs(struct session *session)
         answer_class(session, "", i, &class, slab_rows, COUNT(slab_rows));
         active++;
     }
-    stat_number(session, "active_slabs", active);
-    stat_number(session, "total_malloced", totals.malloced);
+    stats_number(session, "active_slabs", active);
+    stats_number(session, "total_malloced", totals.malloced);
     session_reply(session, STR("END\r\n"));
 }
 
@@ -446,7 +448,7 @@ static void answer_socket(void *arg, const struct stats_socket *socket)
     if (is_datagrams)
         return;
     snprintf(name, sizeof(name), "%d:secs_since_last_cmd", fd);
-    stat_number(session, name, socket->idle_s);
+    stats_number(session, name, socket->idle_s);
 }
 
 static void answer_conns(struct session *session)
@@ -457,53 +459,12 @@ static void answer_conns(struct session *session)
     session_reply(session, STR("END\r\n"));
 }
 
-/* Items by their size, rounded up to 32 bytes. */
-enum { SIZE_STEP = 32, SIZES_AT_ONCE = 1024 };
-
-struct size_count {
-    uint32_t *counts;
-    size_t count;
-};
-
-static void count_size(void *arg, struct item *item)
-{
-    const struct size_count *sizes = arg;
-    size_t step = (size_t)((item_size(item) + SIZE_STEP - 1) / SIZE_STEP);
-
-    sizes->counts[step < sizes->count ? step : sizes->count - 1]++;
-}
-
-/* Nothing is counted before somebody asks: all items are walked then, if that is allowed. */
-static void answer_sizes(struct session *session)
-{
-    const struct settings *settings = session->source->settings;
-    struct size_count sizes = {.count = (size_t)(settings->item_size_max / SIZE_STEP) + 2};
-    struct store_walk walk = {0};
-
-    if (settings->track_sizes)
-        sizes.counts = calloc(sizes.count, sizeof(*sizes.counts));
-    if (sizes.counts == NULL) {
-        session_reply(session, STR("STAT sizes_status disabled\r\nEND\r\n"));
-        return;
-    }
-    while (store_visit(session->user, &walk, SIZES_AT_ONCE, count_size, &sizes))
-        ;
-    for (size_t step = 0; step < sizes.count; step++) {
-        char name[24];
-
-        snprintf(name, sizeof(name), "%zu", step * SIZE_STEP);
-        if (sizes.counts[step] != 0)
-            stat_number(session, name, sizes.counts[step]);
-    }
-    free(sizes.counts);
-    session_reply(session, STR("END\r\n"));
-}
-
 static void answer_reset(struct session *session)
 {
     const struct stats_source *source = session->source;
 
     source->reset(source->node);
+    prefixes_clear(source->prefixes);
     store_reset(source->store);
     session_reply(session, STR("RESET\r\n"));
 }
@@ -513,8 +474,7 @@ static const struct {
     void (*answer)(struct session *session);
 } families[] = {
     {{"", 0}, answer_general},    {{"settings", 8}, answer_settings}, {{"items", 5}, answer_items},
-    {{"sizes", 5}, answer_sizes}, {{"slabs", 5}, answer_slabs},       {{"conns", 5}, answer_conns},
-    {{"reset", 5}, answer_reset},
+    {{"slabs", 5}, answer_slabs}, {{"conns", 5}, answer_conns},       {{"reset", 5}, answer_reset},
 };
 
 bool stats_answer(struct session *session, struct str word)

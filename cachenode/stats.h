@@ -36,7 +36,9 @@ struct stats_source {
     struct node_metrics *metrics;
     struct auth *auth;
     struct watch *watch; /* NULL: nobody may watch */
-    uint64_t start_us;   /* monotonic */
+    struct prefixes *prefixes;
+    bool *tracks_sizes; /* atomic; whether stats sizes may walk all items */
+    uint64_t start_us;  /* monotonic */
     void *node;
     /* Adds up all workers' metrics; zeroes their counters. */
     void (*sum)(void *node, struct worker_metrics *sum);
@@ -48,6 +50,9 @@ struct stats_source {
 
 /* Answers `stats` or `stats WORD`; false when it does not know the word. */
 bool stats_answer(struct session *session, struct str word);
+
+/* Appends a line of statistics. */
+void stats_number(struct session *session, const char *name, uint64_t value);
 
 /* The log level that memcached's verbosity means. */
 int stats_log_level(uint32_t verbosity);

@@ -107,7 +107,10 @@ static void run_next(struct udp *udp)
 {
     bool is_authenticated = false, sasl_started = false;
     struct client_context *context = udp->context;
-    struct session session = {.out = &udp->reply,
+    const struct stats_source *source = context->source;
+    struct session session = {.prefixes =
+                                  prefixes_are_on(source->prefixes) ? source->prefixes : NULL,
+                              .out = &udp->reply,
                               .fd = udp->fd,
                               .is_authenticated = &is_authenticated,
                               .sasl_started = &sasl_started,

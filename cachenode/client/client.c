@@ -13,14 +13,18 @@
 
 static struct session session_of(struct client *client)
 {
-    client_context_of(client)->user->log.client_fd = client->conn.fd;
-    return (struct session){.out = &client->conn.out,
+    struct client_context *context = client_context_of(client);
+    struct prefixes *prefixes = context->source->prefixes;
+
+    context->user->log.client_fd = client->conn.fd;
+    return (struct session){.prefixes = prefixes_are_on(prefixes) ? prefixes : NULL,
+                            .out = &client->conn.out,
                             .fd = client->conn.fd,
                             .is_authenticated = &client->is_authenticated,
                             .sasl_started = &client->sasl_started,
-                            .user = client_context_of(client)->user,
-                            .metrics = &client_context_of(client)->metrics,
-                            .source = client_context_of(client)->source};
+                            .user = context->user,
+                            .metrics = &context->metrics,
+                            .source = context->source};
 }
 
 static const struct dialect *dialect_of(const struct client *client)
@@ -151,6 +155,7 @@ static void dump_go_on(struct loop_task *task)
     struct session session = session_of(client);
 
     session.dump = dump->kind;
+    session.dump_classes = dump->classes;
     if (client->conn.out.len == 0 && !dump_continue(&session, &dump->walk)) {
         dump_end(client);
         conn_resume(&client->conn);
@@ -168,7 +173,10 @@ static void dump_begin(struct client *client, struct session *session)
         session->wants_close = true;
         return;
     }
-    *dump = (struct dump){.client = client, .kind = session->dump, .task.run = dump_go_on};
+    *dump = (struct dump){.client = client,
+                          .kind = session->dump,
+                          .classes = session->dump_classes,
+                          .task.run = dump_go_on};
     list_init(&dump->task.link);
     client->dump = dump;
     conn_pause(&client->conn);

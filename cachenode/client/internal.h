@@ -44,6 +44,7 @@ struct dump {
     struct loop_task task;
     struct client *client;
     enum dump_kind kind;
+    struct class_set classes;
     struct store_walk walk;
 };
 

@@ -1,4 +1,4 @@
-/* flush_all version verbosity stats mn quit */
+/* flush_all version verbosity mn quit */
 #include <signal.h>
 
 #include "cachenode/commands/commands.h"
@@ -66,15 +66,6 @@ void command_verbosity(struct session *session, const struct mc_request *request
     if (!noreply)
         session_reply(session,
                       is_fine ? STR("OK\r\n") : STR("CLIENT_ERROR bad command line format\r\n"));
-}
-
-void command_stats(struct session *session, const struct mc_request *request, uint32_t hash)
-{
-    struct str rest = request->rest;
-
-    (void)hash;
-    if (!stats_answer(session, str_next_word(&rest)))
-        session_reply(session, STR("ERROR\r\n"));
 }
 
 void command_shutdown(struct session *session, const struct mc_request *request, uint32_t hash)

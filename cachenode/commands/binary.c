@@ -82,6 +82,7 @@ bool binary_store_begin(struct session *session, const struct mc_binary_request 
         store_reserve(user, request->key, &traits, (uint32_t)request->body_len, item);
     struct store_terms terms;
 
+    session_note_key(session, request->key, PREFIX_SETS);
     if (room == STORE_ROOM)
         return true;
     terms = terms_of(request);
@@ -175,6 +176,8 @@ static void run_get(struct session *session, const struct mc_binary_request *req
 
     (void)value;
     count(session->metrics, is_touch, item != NULL);
+    if (request->operation != BINARY_TOUCH)
+        session_note_get(session, request->key, item != NULL);
     if (item != NULL) {
         if (!reply_item(session, request, item, request->operation != BINARY_TOUCH))
             session->wants_close = true;
@@ -206,6 +209,7 @@ static void run_delete(struct session *session, const struct mc_binary_request *
             store_remove(user, item, hash, WATCH_BY_DELETE);
         store_get_end(user, hash);
     }
+    session_note_key(session, request->key, PREFIX_DELETES);
     metric_add(
         status == BINARY_OK ? &session->metrics->delete_hits : &session->metrics->delete_misses, 1);
     if (status == BINARY_OK)
@@ -321,12 +325,16 @@ static void run_version(struct session *session, const struct mc_binary_request 
     reply(session, request, BINARY_OK, STR(""), STR(""), STR(MEMCACHED_VERSION), 0);
 }
 
-/* A packet for each line of the text protocol's answer. */
+/* A packet for each line of statistics in the text protocol's answer; prefixes are all in one. */
 static void reply_lines(struct session *session, const struct mc_binary_request *request,
                         struct str text)
 {
     static const struct str stat = {"STAT ", 5};
 
+    if (str_starts(text, STR("PREFIX "))) {
+        reply(session, request, BINARY_OK, STR(""), STR("detailed"), text, 0);
+        text.len = 0;
+    }
     while (text.len != 0) {
         const char *newline = memchr(text.data, '\n', text.len);
         struct str line = {text.data, (size_t)(newline - text.data) - 1}, name;
@@ -344,6 +352,12 @@ static void reply_lines(struct session *session, const struct mc_binary_request 
     reply(session, request, BINARY_OK, STR(""), STR(""), STR(""), 0);
 }
 
+/* Nothing to answer with packets of a name and a value: errors, and lists of items. */
+static bool is_not_found(struct str text)
+{
+    return str_starts(text, STR("CLIENT_ERROR ")) || str_starts(text, STR("ITEM "));
+}
+
 static void run_stat(struct session *session, const struct mc_binary_request *request,
                      uint32_t hash, struct str value)
 {
@@ -354,18 +368,22 @@ static void run_stat(struct session *session, const struct mc_binary_request *re
     (void)hash;
     (void)value;
     inner.out = &text;
-    if (!stats_answer(&inner, request->key)) {
+    if (!command_answer_stats(&inner, request->key)) {
         binary_reply_status(session, request, BINARY_NOT_FOUND);
         return;
     }
+    session->prefixes = inner.prefixes;
     whole = malloc(text.len);
     if (whole == NULL || inner.wants_close) {
         session->wants_close = true;
     } else {
-        size_t len = text.len;
+        struct str lines = {whole, text.len};
 
         chain_read(&text, whole);
-        reply_lines(session, request, (struct str){whole, len});
+        if (is_not_found(lines))
+            binary_reply_status(session, request, BINARY_NOT_FOUND);
+        else
+            reply_lines(session, request, lines);
     }
     free(whole);
     chain_clear(&text);

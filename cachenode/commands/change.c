@@ -17,6 +17,7 @@ void command_delete(struct session *session, const struct mc_request *request, u
 {
     bool is_hit = store_delete(session->user, request->keys, hash) == STORE_STORED;
 
+    session_note_key(session, request->keys, PREFIX_DELETES);
     metric_add(is_hit ? &session->metrics->delete_hits : &session->metrics->delete_misses, 1);
     if (!request->noreply)
         session_reply(session, is_hit ? STR("DELETED\r\n") : STR("NOT_FOUND\r\n"));

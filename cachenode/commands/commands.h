@@ -16,12 +16,15 @@ command_handler command_get, command_gat;                          /* retrieve.c
 command_handler command_touch, command_delete, command_add_number; /* change.c */
 command_handler command_meta_get, command_meta_delete, command_meta_arithmetic,
     command_meta_debug; /* meta.c */
-command_handler command_flush_all, command_version, command_verbosity, command_stats, command_mn,
-    command_quit;
+command_handler command_flush_all, command_version, command_verbosity, command_mn, command_quit;
 command_handler command_shutdown, command_refresh_certs;            /* admin.c */
 command_handler command_lru_crawler;                                /* crawler.c */
 command_handler command_watch;                                      /* watch.c */
+command_handler command_stats;                                      /* stats.c */
 command_handler command_cache_memlimit, command_slabs, command_lru; /* memory.c */
+
+/* Answers `stats` with these words behind it, in lines; false: there is no such answer. */
+bool command_answer_stats(struct session *session, struct str words);
 
 /* Appends an item's value: copied if it is small or has too many holders, else held.
  * With the item's stripe locked. False: memory ran out. */

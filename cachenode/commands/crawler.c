@@ -66,19 +66,38 @@ static const char *run_tocrawl(struct session *session, struct str argument)
     return ok;
 }
 
-/* "all", "hash" or classes: NULL, or what is wrong with it. Whichever it is, all is walked. */
-static const char *check_classes(struct str argument)
+static void class_add(struct class_set *classes, unsigned class_id)
 {
-    if (str_equal(argument, STR("all")) || str_equal(argument, STR("hash")))
+    classes->bits[class_id / 64] |= UINT64_C(1) << class_id % 64;
+}
+
+static bool class_is_in(const struct class_set *classes, unsigned class_id)
+{
+    return (classes->bits[class_id / 64] >> class_id % 64 & 1) != 0;
+}
+
+/* "all", "hash" or classes: NULL, or what is wrong with it. */
+static const char *parse_classes(struct session *session, struct str argument,
+                                 struct class_set *classes)
+{
+    unsigned class_max = store_class_count(session->user->store);
+
+    memset(classes, 0, sizeof(*classes));
+    if (str_equal(argument, STR("all")) || str_equal(argument, STR("hash"))) {
+        memset(classes, 0xff, sizeof(*classes));
         return NULL;
+    }
+    if (class_max < CLASS_MAX)
+        class_max = CLASS_MAX;
     while (argument.len != 0) {
         const char *comma = memchr(argument.data, ',', argument.len);
         size_t len = comma != NULL ? (size_t)(comma - argument.data) : argument.len;
         uint32_t class_id;
 
         if (!number_parse_u32((struct str){argument.data, len}, &class_id) || class_id == 0 ||
-            class_id > CLASS_MAX)
+            class_id > class_max)
             return "BADCLASS invalid class id";
+        class_add(classes, class_id);
         argument = str_skip(argument, comma != NULL ? len + 1 : len);
     }
     return NULL;
@@ -92,9 +111,11 @@ static bool is_disabled(struct session *session)
     return !tuning.crawls;
 }
 
+/* Whichever classes are named, all are walked: the index knows no classes. */
 static const char *run_crawl(struct session *session, struct str argument)
 {
-    const char *wrong = check_classes(argument);
+    struct class_set classes;
+    const char *wrong = parse_classes(session, argument, &classes);
 
     if (is_disabled(session))
         return "CLIENT_ERROR lru crawler disabled";
@@ -108,7 +129,7 @@ static const char *run_crawl(struct session *session, struct str argument)
 
 static const char *begin_dump(struct session *session, struct str argument, enum dump_kind kind)
 {
-    const char *wrong = check_classes(argument);
+    const char *wrong = parse_classes(session, argument, &session->dump_classes);
 
     if (!session->source->settings->dump_enabled)
         return kind == DUMP_KEYS ? "ERROR key dump not allowed" : "ERROR metadump not allowed";
@@ -208,6 +229,8 @@ static void dump_item(void *arg, struct item *item)
 {
     struct session *session = arg;
 
+    if (!class_is_in(&session->dump_classes, store_item_class(session->user, item)))
+        return;
     if (session->dump == DUMP_METADATA)
         dump_metadata(session, item);
     else

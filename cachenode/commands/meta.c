@@ -225,6 +225,7 @@ void command_meta_get(struct session *session, const struct mc_request *request,
     struct answer answer;
 
     count_get(session->metrics, is_touch, item != NULL);
+    session_note_get(session, request->keys, item != NULL);
     if (item == NULL && mc_meta_has(request, 'N')) {
         is_vivified = vivify(session, request, hash);
         item = store_find_again(user, request->keys, hash);
@@ -348,6 +349,7 @@ void command_meta_delete(struct session *session, const struct mc_request *reque
     struct answer answer = describe_nothing(session, request);
     struct str status = STR("HD");
 
+    session_note_key(session, request->keys, PREFIX_DELETES);
     if (item == NULL) {
         status = STR("NF");
     } else {

@@ -21,6 +21,7 @@ bool command_store_begin(struct session *session, const struct mc_request *reque
         traits.expires_at = store_expiry(store, request->exptime);
     room = store_reserve(session->user, request->keys, &traits, (uint32_t)(request->body_len - 2),
                          item);
+    session_note_key(session, request->keys, PREFIX_SETS);
     if (room == STORE_ROOM)
         return true;
     terms = request->command->id == MC_MS ? command_meta_store_terms(request)

@@ -50,6 +50,16 @@ __attribute__((no_sanitize("thread"))) uint8_t item_peek_score(const struct item
     return *(const volatile uint8_t *)&item->score;
 }
 
+/* The stripe is locked: keeps it if it is the item's, and says so. */
+static bool is_stripe_of(struct store *store, const struct item *item, uint32_t hash,
+                         struct lock *stripe)
+{
+    if (hash_table_has(&store->table, item, hash) && store_hash(item_key(item)) == hash)
+        return true;
+    lock_give(stripe);
+    return false;
+}
+
 struct lock *item_lock(struct store *store, const struct item *item, uint32_t *hash)
 {
     char room[ITEM_KEY_MAX];
@@ -57,12 +67,17 @@ struct lock *item_lock(struct store *store, const struct item *item, uint32_t *h
 
     *hash = store_hash(peek_key(item, room));
     stripe = hash_table_stripe(&store->table, *hash);
-    if (!lock_try(stripe))
-        return NULL;
-    if (hash_table_has(&store->table, item, *hash) && store_hash(item_key(item)) == *hash)
-        return stripe;
-    lock_give(stripe);
-    return NULL;
+    return lock_try(stripe) && is_stripe_of(store, item, *hash, stripe) ? stripe : NULL;
+}
+
+struct lock *item_lock_wait(struct store *store, const struct item *item)
+{
+    char room[ITEM_KEY_MAX];
+    uint32_t hash = store_hash(peek_key(item, room));
+    struct lock *stripe = hash_table_stripe(&store->table, hash);
+
+    lock_take(stripe);
+    return is_stripe_of(store, item, hash, stripe) ? stripe : NULL;
 }
 
 struct item *item_of_chunk(const struct store *store, struct item *chunk)

@@ -118,6 +118,9 @@ void item_set_piece(struct item *item, unsigned index, item_id id);
  */
 struct lock *item_lock(struct store *store, const struct item *item, uint32_t *hash);
 
+/* The same for who holds no lock: waits for the stripe. */
+struct lock *item_lock_wait(struct store *store, const struct item *item);
+
 /* The score of what may be no item any more. */
 uint8_t item_peek_score(const struct item *item);
 

@@ -467,6 +467,32 @@ unsigned slab_sample(struct slab *slab, unsigned class_id, uint64_t *random, str
     return count;
 }
 
+uint32_t slab_page_chunks(struct slab *slab, uint32_t number, unsigned class_id,
+                          struct item **first)
+{
+    struct slab_class *class = &slab->classes[class_id];
+    const struct page *page = &slab->pages[number];
+    uint32_t count = 0;
+
+    lock_take(&class->lock);
+    if (__atomic_load_n(&page->class_id, __ATOMIC_RELAXED) == class_id) {
+        *first = (void *)page_start(slab, number);
+        count = page->carved;
+    }
+    lock_give(&class->lock);
+    return count;
+}
+
+uint32_t slab_page_end(struct slab *slab)
+{
+    uint32_t end;
+
+    lock_take(&slab->arena_lock);
+    end = slab->page_carved + 1;
+    lock_give(&slab->arena_lock);
+    return end;
+}
+
 /* --- moving pages --- */
 
 uint32_t slab_page_leave(struct slab *slab, unsigned class_id, bool keeps_one, uint64_t *random)

@@ -106,6 +106,12 @@ void magazine_purge(struct slab *slab, struct magazine *magazine, uint32_t page)
 unsigned slab_sample(struct slab *slab, unsigned class_id, uint64_t *random, struct item **chunks,
                      unsigned max);
 
+/* The chunks of a page that were ever given out, from *first on, if the class has the page;
+ * 0: it has not. Numbers of pages are below slab_page_end. */
+uint32_t slab_page_chunks(struct slab *slab, uint32_t number, unsigned class_id,
+                          struct item **first);
+uint32_t slab_page_end(struct slab *slab);
+
 /*
  * Moving pages. Begins to vacate a page of the class, the emptiest of a few; 0: it has
  * none (or, with `keeps_one`, one alone). Nothing is taken from it from then on.

@@ -332,6 +332,14 @@ struct store_walk {
 bool store_visit(struct store_user *user, struct store_walk *walk, unsigned count,
                  void (*visit)(void *arg, struct item *item), void *arg);
 
+/* Shows the live items of a class, each with its stripe locked, as long as `visit` says to go
+ * on. What moves or is stored meanwhile may be missed. */
+void store_visit_class(struct store_user *user, unsigned class_id,
+                       bool (*visit)(void *arg, struct item *item), void *arg);
+
+/* How many slab classes there are; they are from 1 on. */
+unsigned store_class_count(const struct store *store);
+
 /* Changing the store's settings. */
 void store_get_tuning(struct store *store, struct store_tuning *tuning);
 void store_set_tuning(struct store *store, const struct store_tuning *tuning);

@@ -195,6 +195,59 @@ bool store_visit(struct store_user *user, struct store_walk *walk, unsigned coun
     return walk->bucket < walk->bucket_count;
 }
 
+/* What a chunk holds, if that is a live item of the class; false: that was enough. */
+static bool visit_chunk(struct store_user *user, struct item *chunk, unsigned class_id,
+                        bool (*visit)(void *arg, struct item *item), void *arg)
+{
+    struct store *store = user->store;
+    struct lock *stripe;
+    bool goes_on = true;
+
+    if (item_of_chunk(store, chunk) != chunk)
+        return true;
+    stripe = item_lock_wait(store, chunk);
+    if (stripe == NULL)
+        return true;
+    if (item_class(store, chunk) == class_id && !item_is_over(store, chunk))
+        goes_on = visit(arg, chunk);
+    lock_give(stripe);
+    return goes_on;
+}
+
+static bool visit_page(struct store_user *user, uint32_t page, unsigned page_class,
+                       unsigned class_id, bool (*visit)(void *arg, struct item *item), void *arg)
+{
+    struct slab *slab = &user->store->slab;
+    struct item *first;
+    uint32_t count = slab_page_chunks(slab, page, page_class, &first);
+    uint32_t chunk_size = slab->classes[page_class].chunk_size;
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct item *chunk = (void *)((char *)first + (size_t)i * chunk_size);
+
+        if (!visit_chunk(user, chunk, class_id, visit, arg))
+            return false;
+    }
+    return true;
+}
+
+void store_visit_class(struct store_user *user, unsigned class_id,
+                       bool (*visit)(void *arg, struct item *item), void *arg)
+{
+    struct slab *slab = &user->store->slab;
+    uint32_t end = slab_page_end(slab);
+
+    for (uint32_t page = 1; page < end; page++) {
+        unsigned page_class = __atomic_load_n(&slab->pages[page].class_id, __ATOMIC_RELAXED);
+
+        /* What is in pieces counts as of the largest class, wherever its key is. */
+        if (page_class == 0 || (page_class != class_id && class_id != slab->class_count))
+            continue;
+        if (!visit_page(user, page, page_class, class_id, visit, arg))
+            return;
+    }
+}
+
 void store_sweep_flushed(struct store_user *user)
 {
     uint32_t count = __atomic_load_n(&user->store->table.bucket_count, __ATOMIC_RELAXED);

@@ -46,6 +46,11 @@ static void add_class(struct store_totals *totals, struct store *store, unsigned
     totals->direct_reclaims += metrics.direct_reclaims;
 }
 
+unsigned store_class_count(const struct store *store)
+{
+    return store->slab.class_count;
+}
+
 void store_totals(struct store *store, struct store_totals *totals)
 {
     uint32_t buckets = __atomic_load_n(&store->table.bucket_count, __ATOMIC_RELAXED);

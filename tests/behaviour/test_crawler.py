@@ -56,6 +56,24 @@ class Crawler(unittest.TestCase):
                           self.dump(client, 'metadump', b'END\r\n')}, set(names))
         self.assertEqual(client.ask('mn'), 'MN')
 
+    def test_a_dump_has_the_classes_that_are_named(self):
+        client = self.client(self.start())
+        groups = {size: set(keys(b'size%d' % size, 200)) for size in (10, 1000, 20000)}
+        classes = {}
+        for size, names in groups.items():
+            client.set_all(sorted(names), b'x' * size)
+            classes[size] = client.ask('me size%d-0' % size).split('cls=')[1].split()[0]
+        self.assertEqual(len(set(classes.values())), 3)
+        for sizes in ((10,), (20000,), (1000, 20000)):
+            for kind, end in (('metadump', b'END\r\n'), ('mgdump', b'EN\r\n')):
+                self.assertEqual(client.ask('lru_crawler %s %s' % (
+                    kind, ','.join(classes[size] for size in sizes))), 'OK')
+                listed = [line.split()[0 if kind == 'metadump' else 1].removeprefix(b'key=')
+                          for line in iter(client.file.readline, end)]
+                self.assertEqual(sorted(listed),
+                                 sorted(name for size in sizes for name in groups[size]))
+        self.assertEqual(client.ask('lru_crawler metadump 1,127'), 'BADCLASS invalid class id')
+
     def test_a_key_is_listed_once_also_while_the_index_grows(self):
         node = self.start('-t', '1', '-o', 'hashpower=12')
         reader, writer = self.client(node), self.client(node)

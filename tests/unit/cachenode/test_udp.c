@@ -33,6 +33,8 @@ static void open_all(int *ours)
     ck_assert(loop_open(&loop));
     source.store = store_create(&options, &error);
     ck_assert_ptr_nonnull(source.store);
+    source.prefixes = prefixes_create(':', false);
+    ck_assert_ptr_nonnull(source.prefixes);
     context = (struct client_context){
         .loop = &loop, .user = store_user_create(source.store), .source = &source};
     list_init(&udps);
@@ -49,6 +51,7 @@ static void close_all(int ours)
     close(ours);
     store_user_free(context.user);
     store_free(source.store);
+    prefixes_free(source.prefixes);
     loop_close(&loop);
     settings_free(&settings);
     chain_trim();
