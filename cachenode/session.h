@@ -44,8 +44,9 @@ struct worker_metrics {
     WORKER_METRICS(METRIC_FIELD)
 };
 
-/* A dump of all keys, which is written as fast as the client reads. */
-enum dump_kind { DUMP_NONE, DUMP_METADATA, DUMP_KEYS };
+/* What follows the answer to a command, as fast as the client reads: a dump of keys; or, from
+ * then on and for good, what happens. */
+enum sequel { SEQUEL_NONE, SEQUEL_METADATA, SEQUEL_KEYS, SEQUEL_EVENTS };
 
 /* Slab classes by their numbers. */
 struct class_set {
@@ -61,9 +62,9 @@ struct session {
     struct prefixes *prefixes; /* to count keys by prefix; NULL: nobody wants that */
     bool *is_authenticated;    /* the client's; of meaning with -S or -Y alone */
     bool *sasl_started;
-    enum dump_kind dump; /* what a command has asked for, to follow it */
+    enum sequel sequel;
     struct class_set dump_classes;
-    uint32_t watch;   /* what the client wants to watch from now on, bits; 0: nothing */
+    uint32_t watched; /* the events to be told, bits */
     bool wants_close; /* quit, or no memory for a reply: close when all is written */
 };
 

@@ -121,13 +121,12 @@ static void run_next(struct udp *udp)
 
     context->user->log.client_fd = udp->fd;
     udp->used += udp->is_binary ? run_binary(&session, in) : run_text(&session, in);
-    if (session.dump != DUMP_NONE) {
+    if (session.sequel == SEQUEL_EVENTS) {
+        watch_dismiss(source->watch);
+        session_reply_line(&session, "CLIENT_ERROR watch cannot be had by UDP");
+    } else if (session.sequel != SEQUEL_NONE) {
         chain_clear(&udp->reply);
         session_reply_line(&session, "CLIENT_ERROR a dump cannot be had by UDP");
-    }
-    if (session.watch != 0) {
-        watch_dismiss(context->source->watch);
-        session_reply_line(&session, "CLIENT_ERROR watch cannot be had by UDP");
     }
     if (session.wants_close)
         udp->used = udp->len;

@@ -154,7 +154,7 @@ static void dump_go_on(struct loop_task *task)
     struct client *client = dump->client;
     struct session session = session_of(client);
 
-    session.dump = dump->kind;
+    session.sequel = dump->kind;
     session.dump_classes = dump->classes;
     if (client->conn.out.len == 0 && !dump_continue(&session, &dump->walk)) {
         dump_end(client);
@@ -174,7 +174,7 @@ static void dump_begin(struct client *client, struct session *session)
         return;
     }
     *dump = (struct dump){.client = client,
-                          .kind = session->dump,
+                          .kind = session->sequel,
                           .classes = session->dump_classes,
                           .task.run = dump_go_on};
     list_init(&dump->task.link);
@@ -215,7 +215,7 @@ static void hand_to_watch(struct client *client, const struct session *session)
 {
     if (client->peer == NULL)
         client->peer = peer_of(client->conn.fd);
-    client->watch = session->watch;
+    client->watched = session->watched;
     conn_release(&client->conn);
 }
 
@@ -225,10 +225,10 @@ static bool is_watcher_now(struct client *client)
 {
     struct watch *watch = client_context_of(client)->source->watch;
 
-    if (client->watch == 0)
+    if (client->watched == 0)
         return false;
     if (client->conn.end == CONN_END_RELEASED) {
-        if (watch_enter(watch, client->conn.fd, client->watch, client->peer))
+        if (watch_enter(watch, client->conn.fd, client->watched, client->peer))
             return true;
         log_limited(LOG_ERROR, "out of memory for a watcher");
         close(client->conn.fd);
@@ -246,6 +246,14 @@ static const char *reason_of(const struct client *client)
 
 /* --- input --- */
 
+static void begin_sequel(struct client *client, struct session *session)
+{
+    if (session->sequel == SEQUEL_EVENTS)
+        hand_to_watch(client, session);
+    else
+        dump_begin(client, session);
+}
+
 static size_t client_input(struct conn *conn, struct str in)
 {
     struct client *client = container_of(conn, struct client, conn);
@@ -259,10 +267,8 @@ static size_t client_input(struct conn *conn, struct str in)
     }
     if (used < in.len)
         used += dialect_of(client)->input(client, &session, str_skip(in, used));
-    if (session.dump != DUMP_NONE)
-        dump_begin(client, &session);
-    if (session.watch != 0)
-        hand_to_watch(client, &session);
+    if (session.sequel != SEQUEL_NONE)
+        begin_sequel(client, &session);
     settle(client, &session);
     return used;
 }

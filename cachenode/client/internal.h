@@ -18,7 +18,7 @@ struct client {
     struct addr *peer;                  /* his address, if somebody watches who comes and goes */
     uint32_t last_said_s;               /* atomic; second of store_now */
     uint32_t swallowed;                 /* bytes of a value yet to be passed over */
-    uint32_t watch;                     /* what he will watch when he is handed over, bits */
+    uint32_t watched;                   /* what he will watch when he is handed over, bits */
     bool has_spoken : 1, is_binary : 1; /* what he speaks is known by then, and which it is */
     bool was_idle : 1;                  /* and is closed for it */
     bool is_authenticated, sasl_started;
@@ -43,7 +43,7 @@ struct arrival {
 struct dump {
     struct loop_task task;
     struct client *client;
-    enum dump_kind kind;
+    enum sequel kind;
     struct class_set classes;
     struct store_walk walk;
 };
@@ -69,8 +69,7 @@ size_t client_swallow(struct client *client, size_t len, size_t there);
 static inline bool client_must_stop(const struct client *client, const struct session *session)
 {
     return session->wants_close || client->conn.dying || client->swallowed != 0 ||
-           client->arrival != NULL || client->dump != NULL || session->dump != DUMP_NONE ||
-           session->watch != 0;
+           client->arrival != NULL || client->dump != NULL || session->sequel != SEQUEL_NONE;
 }
 
 #endif

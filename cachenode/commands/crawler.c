@@ -127,30 +127,30 @@ static const char *run_crawl(struct session *session, struct str argument)
 
 /* --- dumps --- */
 
-static const char *begin_dump(struct session *session, struct str argument, enum dump_kind kind)
+static const char *begin_dump(struct session *session, struct str argument, enum sequel kind)
 {
     const char *wrong = parse_classes(session, argument, &session->dump_classes);
 
     if (!session->source->settings->dump_enabled)
-        return kind == DUMP_KEYS ? "ERROR key dump not allowed" : "ERROR metadump not allowed";
+        return kind == SEQUEL_KEYS ? "ERROR key dump not allowed" : "ERROR metadump not allowed";
     if (is_disabled(session))
         return "CLIENT_ERROR lru crawler disabled";
     if (session->out->len != 0)
-        return kind == DUMP_KEYS ? "ERROR cannot pipeline other commands before mgdump"
-                                 : "ERROR cannot pipeline other commands before metadump";
+        return kind == SEQUEL_KEYS ? "ERROR cannot pipeline other commands before mgdump"
+                                   : "ERROR cannot pipeline other commands before metadump";
     if (wrong == NULL)
-        session->dump = kind;
+        session->sequel = kind;
     return wrong != NULL ? wrong : ok;
 }
 
 static const char *run_metadump(struct session *session, struct str argument)
 {
-    return begin_dump(session, argument, DUMP_METADATA);
+    return begin_dump(session, argument, SEQUEL_METADATA);
 }
 
 static const char *run_mgdump(struct session *session, struct str argument)
 {
-    return begin_dump(session, argument, DUMP_KEYS);
+    return begin_dump(session, argument, SEQUEL_KEYS);
 }
 
 static const struct {
@@ -231,7 +231,7 @@ static void dump_item(void *arg, struct item *item)
 
     if (!class_is_in(&session->dump_classes, store_item_class(session->user, item)))
         return;
-    if (session->dump == DUMP_METADATA)
+    if (session->sequel == SEQUEL_METADATA)
         dump_metadata(session, item);
     else
         dump_key(session, item);
@@ -241,7 +241,8 @@ bool dump_continue(struct session *session, struct store_walk *walk)
 {
     while (session->out->len < DUMP_STEP_LEN && !session->wants_close) {
         if (!store_visit(session->user, walk, DUMP_BUCKETS, dump_item, session)) {
-            session_reply(session, session->dump == DUMP_METADATA ? STR("END\r\n") : STR("EN\r\n"));
+            session_reply(session,
+                          session->sequel == SEQUEL_METADATA ? STR("END\r\n") : STR("EN\r\n"));
             return false;
         }
     }

@@ -6,7 +6,7 @@
 
 #include "cachenode/session.h"
 
-/* Appends the next part of session->dump and moves the walk on; false when that was all. */
+/* Appends the next part of session->sequel and moves the walk on; false when that was all. */
 bool dump_continue(struct session *session, struct store_walk *walk);
 
 #endif

@@ -20,6 +20,12 @@ static uint32_t parse_words(struct str rest)
     return words != 0 ? words : WATCH_FETCHERS;
 }
 
+static void begin(struct session *session, uint32_t words)
+{
+    session->sequel = SEQUEL_EVENTS;
+    session->watched = words;
+}
+
 /* The client hands the connection over when all before is answered, so nothing may be. */
 void command_watch(struct session *session, const struct mc_request *request, uint32_t hash)
 {
@@ -36,5 +42,5 @@ void command_watch(struct session *session, const struct mc_request *request, ui
     else if (!watch_admit(watch))
         session_reply_line(session, "WATCHER_TOO_MANY log watcher limit reached");
     else
-        session->watch = words;
+        begin(session, words);
 }

@@ -287,7 +287,8 @@ static void count_eviction(struct store_user *user, const struct item *item, uns
 {
     struct store_class_metrics *metrics = &user->classes[class_id];
 
-    note_eviction(user, item);
+    if (watch_wants(&user->log, WATCH_EVICTIONS))
+        note_eviction(user, item);
     metric_add(&metrics->evicted, 1);
     __atomic_store_n(&user->store->demands[class_id].evicted_time,
                      item_idle_s(item_peek(item), store_now(user->store)), __ATOMIC_RELAXED);

@@ -92,9 +92,10 @@ static inline bool item_is_over(const struct store *store, const struct item *it
 void item_count(struct store_user *user, const struct item *item, int change);
 void item_flow(struct store_user *user, struct item *item, enum segment segment);
 
-/* Tell those who watch such things, if there are any (note.c); of a look-up, for who has found
- * that there are: its item, dead or alive, or NULL. */
-void note_look_up(struct store_user *user, struct str key, const struct item *item);
+/* Tell those who watch such things (note.c), for who has seen by watch_wants that there are any.
+ * They stay out of the code that calls them. A look-up is told before it is made, with the stripe
+ * locked. */
+void note_look_up(struct store_user *user, struct str key, uint32_t hash);
 void note_store(struct store_user *user, const struct item *item, enum store_result result,
                 const struct store_terms *terms);
 void note_eviction(struct store_user *user, const struct item *item);

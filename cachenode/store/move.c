@@ -108,7 +108,8 @@ static bool vacate_locked(struct store_user *user, struct item *chunk, struct it
             metric_add(&metrics->slab_reassign_busy_items, 1);
             return false;
         }
-        note_eviction(user, item);
+        if (watch_wants(&user->log, WATCH_EVICTIONS))
+            note_eviction(user, item);
         metric_add(&metrics->slab_reassign_busy_deletes, 1);
         metric_add(&user->classes[item_class(store, item)].evicted, 1);
     } else if (refuge != NULL) {
@@ -117,7 +118,8 @@ static bool vacate_locked(struct store_user *user, struct item *chunk, struct it
         move_item(user, item, hash, refuge);
         return true;
     } else if (store->options.evictions) {
-        note_eviction(user, item);
+        if (watch_wants(&user->log, WATCH_EVICTIONS))
+            note_eviction(user, item);
         metric_add(&metrics->slab_reassign_evictions_nomem, 1);
         metric_add(&user->classes[item_class(store, item)].evicted, 1);
     } else {

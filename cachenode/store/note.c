@@ -30,8 +30,9 @@ static uint8_t command_of(const struct store_terms *terms)
     return terms->compares && terms->mode == STORE_SET ? WATCH_BY_CAS : commands[terms->mode];
 }
 
-void note_look_up(struct store_user *user, struct str key, const struct item *item)
+__attribute__((noinline)) void note_look_up(struct store_user *user, struct str key, uint32_t hash)
 {
+    const struct item *item = hash_table_find(&user->store->table, key, hash);
     struct watch_event event = {
         .type = WATCH_EVENT_ITEM_GET, .status = WATCH_NOT_FOUND, .text = key};
 
@@ -44,19 +45,16 @@ void note_look_up(struct store_user *user, struct str key, const struct item *it
     watch_note(&user->log, &event);
 }
 
-void note_store(struct store_user *user, const struct item *item, enum store_result result,
-                const struct store_terms *terms)
+__attribute__((noinline)) void note_store(struct store_user *user, const struct item *item,
+                                          enum store_result result, const struct store_terms *terms)
 {
     static const uint8_t statuses[] = {
         [STORE_STORED] = WATCH_STORED,           [STORE_NOT_STORED] = WATCH_NOT_STORED,
         [STORE_EXISTS] = WATCH_EXISTS,           [STORE_NOT_FOUND] = WATCH_NOT_FOUND,
         [STORE_OUT_OF_MEMORY] = WATCH_NO_MEMORY,
     };
-    struct watch_event event;
+    struct watch_event event = event_of(user, WATCH_EVENT_ITEM_STORE, item);
 
-    if (!watch_wants(&user->log, WATCH_MUTATIONS))
-        return;
-    event = event_of(user, WATCH_EVENT_ITEM_STORE, item);
     event.status = statuses[result];
     event.command = command_of(terms);
     event.ttl_s = ttl_of(user, item->expires_at, 0);
@@ -78,26 +76,21 @@ void store_note_refused(struct store_user *user, struct str key, const struct st
         watch_note(&user->log, &event);
 }
 
-void note_eviction(struct store_user *user, const struct item *item)
+__attribute__((noinline)) void note_eviction(struct store_user *user, const struct item *item)
 {
-    struct watch_event event;
+    struct watch_event event = event_of(user, WATCH_EVENT_EVICTION, item);
 
-    if (!watch_wants(&user->log, WATCH_EVICTIONS))
-        return;
-    event = event_of(user, WATCH_EVENT_EVICTION, item);
     event.was_fetched = item_is(item, ITEM_FETCHED);
     event.ttl_s = ttl_of(user, item->expires_at, -1);
     event.idle_s = item_idle_s(item_peek(item), store_now(user->store));
     watch_note(&user->log, &event);
 }
 
-void note_delete(struct store_user *user, const struct item *item, enum watch_command by)
+__attribute__((noinline)) void note_delete(struct store_user *user, const struct item *item,
+                                           enum watch_command by)
 {
-    struct watch_event event;
+    struct watch_event event = event_of(user, WATCH_EVENT_DELETED, item);
 
-    if (!watch_wants(&user->log, WATCH_DELETIONS))
-        return;
-    event = event_of(user, WATCH_EVENT_DELETED, item);
     event.command = (uint8_t)by;
     watch_note(&user->log, &event);
 }

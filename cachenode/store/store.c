@@ -449,7 +449,7 @@ __attribute__((noinline)) static void remove_over(struct store_user *user, struc
 }
 
 /* With its stripe locked: the live item, or NULL after removing one that is over. */
-static inline struct item *look_up(struct store_user *user, struct str key, uint32_t hash)
+static struct item *look_up(struct store_user *user, struct str key, uint32_t hash)
 {
     struct item *item = hash_table_find(&user->store->table, key, hash);
 
@@ -459,17 +459,11 @@ static inline struct item *look_up(struct store_user *user, struct str key, uint
     return NULL;
 }
 
-static __attribute__((noinline)) void tell_look_up(struct store_user *user, struct str key,
-                                                   uint32_t hash)
-{
-    note_look_up(user, key, hash_table_find(&user->store->table, key, hash));
-}
-
 /* The same for a command, which those who watch are told of. */
-static inline struct item *find_live(struct store_user *user, struct str key, uint32_t hash)
+static struct item *find_live(struct store_user *user, struct str key, uint32_t hash)
 {
     if (watch_wants(&user->log, WATCH_FETCHERS))
-        tell_look_up(user, key, hash);
+        note_look_up(user, key, hash);
     return look_up(user, key, hash);
 }
 
@@ -732,7 +726,8 @@ static enum store_result put_checked(struct store_user *user, struct item *item,
     }
     if (!link_item(user, item, hash, old))
         return STORE_OUT_OF_MEMORY;
-    note_store(user, item, STORE_STORED, terms);
+    if (watch_wants(&user->log, WATCH_MUTATIONS))
+        note_store(user, item, STORE_STORED, terms);
     if (outcome != NULL)
         *outcome = (struct store_outcome){store_item_cas(user, item), item->value_len};
     return STORE_STORED;
@@ -838,7 +833,7 @@ __attribute__((flatten)) enum store_result store_put(struct store_user *user, st
         metric_add(&metrics->cas_hits, 1);
     if (terms->compares && result == STORE_EXISTS)
         metric_add(&metrics->cas_badval, 1);
-    if (result != STORE_STORED)
+    if (result != STORE_STORED && watch_wants(&user->log, WATCH_MUTATIONS))
         note_store(user, item, result, terms);
     if (item != NULL)
         store_release(user, item);
@@ -1016,7 +1011,8 @@ bool store_empty(struct store_user *user, struct item **place, uint32_t hash, ui
 
 void store_remove(struct store_user *user, struct item *item, uint32_t hash, enum watch_command by)
 {
-    note_delete(user, item, by);
+    if (watch_wants(&user->log, WATCH_DELETIONS))
+        note_delete(user, item, by);
     metric_add(&user->classes[item_class(user->store, item)].delete_hits, 1);
     item_unlink(user, item, hash);
 }
