@@ -39,16 +39,10 @@ static char *put_number(char *out, char flag, uint64_t number)
     return out + number_format(out, number);
 }
 
-/* Seconds are 32 bits with a sign, whichever way they are written. */
+/* Packets have no sign where text has one: a time too late for text is as good as none. */
 static char *put_ttl(char *out, char flag, uint32_t exptime)
 {
-    int64_t ttl = (int32_t)exptime;
-
-    *out++ = ' ';
-    *out++ = flag;
-    if (ttl < 0)
-        *out++ = '-';
-    return out + number_format(out, (uint64_t)(ttl < 0 ? -ttl : ttl));
+    return put_number(out, flag, exptime > INT32_MAX ? 0 : exptime);
 }
 
 /* A word of the text protocol has neither spaces nor control characters. */
