@@ -169,8 +169,10 @@ static bool answer_hit(struct answer *answer, bool is_vivified)
            (command_append_value(session, item) && chain_copy(session->out, STR("\r\n")));
 }
 
-/* Makes an empty item for the key, for this client to fill. */
-static bool vivify(struct session *session, const struct mc_request *request, uint32_t hash)
+/* Makes what N asks for where there is nothing: an item of this value. STORE_NOT_STORED: now
+ * there is one. */
+static enum store_result vivify(struct session *session, const struct mc_request *request,
+                                uint32_t hash, struct str value, bool is_for_client_to_fill)
 {
     struct store_user *user = session->user;
     struct item_traits traits = {.expires_at = store_expiry(user->store, request->meta.vivify_ttl),
@@ -178,11 +180,11 @@ static bool vivify(struct session *session, const struct mc_request *request, ui
                                  .has_binary_key = mc_meta_has(request, 'b')};
     struct item *item;
 
-    if (store_reserve(user, request->keys, &traits, 0, &item) != STORE_ROOM)
-        return false;
-    item_set(item, ITEM_TOKEN_SENT, true);
-    return store_put(user, item, hash, &(struct store_terms){.mode = STORE_ADD}, NULL) ==
-           STORE_STORED;
+    if (store_reserve(user, request->keys, &traits, (uint32_t)value.len, &item) != STORE_ROOM)
+        return STORE_OUT_OF_MEMORY;
+    memcpy(item_value(item), value.data, value.len);
+    item_set(item, ITEM_TOKEN_SENT, is_for_client_to_fill);
+    return store_put(user, item, hash, &(struct store_terms){.mode = STORE_ADD}, NULL);
 }
 
 /* The item as it is before anything is done to it. */
@@ -220,28 +222,31 @@ static void count_get(struct worker_metrics *metrics, bool is_touch, bool is_hit
 void command_meta_get(struct session *session, const struct mc_request *request, uint32_t hash)
 {
     struct store_user *user = session->user;
-    bool is_touch = mc_meta_has(request, 'T'), is_vivified = false;
+    bool is_touch = mc_meta_has(request, 'T');
     struct item *item = store_find(user, request->keys, hash);
+    enum store_result made = STORE_NOT_STORED;
     struct answer answer;
 
     count_get(session->metrics, is_touch, item != NULL);
     session_note_get(session, request->keys, item != NULL);
     if (item == NULL && mc_meta_has(request, 'N')) {
-        is_vivified = vivify(session, request, hash);
+        made = vivify(session, request, hash, STR(""), true);
         item = store_find_again(user, request->keys, hash);
     }
     if (item == NULL) {
         answer = describe_nothing(session, request);
-        if (!mc_meta_has(request, 'q'))
+        if (made == STORE_OUT_OF_MEMORY)
+            reply_status(&answer, STR("SERVER_ERROR out of memory"), "");
+        else if (!mc_meta_has(request, 'q'))
             reply_status(&answer, STR("EN"), "kO");
         return;
     }
     answer = describe(session, request, item);
-    if (is_vivified)
+    if (made == STORE_STORED)
         answer.expires_at = 0;
     if (!mc_meta_has(request, 'u'))
         store_use(user, item, is_touch);
-    if (!answer_hit(&answer, is_vivified))
+    if (!answer_hit(&answer, made == STORE_STORED))
         session->wants_close = true;
     store_get_end(user, hash);
 }
@@ -372,24 +377,6 @@ static bool takes_away(const struct mc_request *request)
     return request->meta.mode == 'D' || request->meta.mode == '-';
 }
 
-/* Makes the number for the key, with its initial value. */
-static bool vivify_number(struct session *session, const struct mc_request *request, uint32_t hash)
-{
-    struct store_user *user = session->user;
-    struct item_traits traits = {.expires_at = store_expiry(user->store, request->meta.vivify_ttl),
-                                 .own_cas = request->meta.new_cas,
-                                 .has_binary_key = mc_meta_has(request, 'b')};
-    char digits[NUMBER_TEXT_MAX];
-    size_t len = number_format(digits, request->meta.initial);
-    struct item *item;
-
-    if (store_reserve(user, request->keys, &traits, (uint32_t)len, &item) != STORE_ROOM)
-        return false;
-    memcpy(item_value(item), digits, len);
-    return store_put(user, item, hash, &(struct store_terms){.mode = STORE_ADD}, NULL) ==
-           STORE_STORED;
-}
-
 static void reply_number(struct answer *answer, uint64_t number)
 {
     char head[NUMBER_TEXT_MAX + 3] = "VA ", digits[NUMBER_TEXT_MAX];
@@ -450,17 +437,21 @@ void command_meta_arithmetic(struct session *session, const struct mc_request *r
 {
     struct store_user *user = session->user;
     struct item *item = store_find(user, request->keys, hash);
-    bool is_vivified = false, was_there = item != NULL;
-    enum store_result result = STORE_NOT_FOUND;
+    bool was_there = item != NULL;
+    enum store_result made = STORE_NOT_STORED, result = STORE_NOT_FOUND;
+    char digits[NUMBER_TEXT_MAX];
     struct answer answer = describe_nothing(session, request);
 
     if (item == NULL && mc_meta_has(request, 'N')) {
-        is_vivified = vivify_number(session, request, hash);
+        made = vivify(session, request, hash,
+                      (struct str){digits, number_format(digits, request->meta.initial)}, false);
         item = store_find_again(user, request->keys, hash);
     }
     if (item != NULL) {
-        result = run_arithmetic(session, request, hash, item, is_vivified);
+        result = run_arithmetic(session, request, hash, item, made == STORE_STORED);
         store_get_end(user, hash);
+    } else if (made == STORE_OUT_OF_MEMORY) {
+        result = STORE_OUT_OF_MEMORY;
     }
     if (!was_there || result == STORE_STORED)
         count_arithmetic(session->metrics, takes_away(request), was_there);

@@ -93,6 +93,20 @@ class Memory(unittest.TestCase):
         client.set_all(keys(b'k', 5000), b'x' * 5000)
         self.assertGreater(client.count_found(keys(b'k', 5000), b'x' * 5000), 2500)
 
+    def test_an_item_for_which_there_is_no_memory_is_no_miss(self):
+        full = 'SERVER_ERROR out of memory'
+        for command, made, missed in (('mg', 'HD W', 'EN'), ('ma', 'HD', 'NF')):
+            client = self.start('-m', '8', '-M', '-I', '1m')
+            _, others = client.set_all(keys(b'fill', 1500), b'x' * 10000)
+            self.assertEqual(others, {b'SERVER_ERROR out of memory storing object\r\n'})
+            client.file.write(b''.join(b'%s k%d N100\r\n' % (command.encode(), i)
+                                       for i in range(6000)))
+            client.file.flush()
+            answers = [client.file.readline().decode().strip() for _ in range(6000)]
+            self.assertEqual((answers[0], answers[-1], set(answers)), (made, full, {made, full}))
+            self.assertEqual(client.ask(command + ' k5999 N100 q k'), full)
+            self.assertEqual(client.ask(command + ' k5999'), missed)
+
     def test_without_evictions_nothing_is_lost(self):
         client = self.start('-m', '8', '-M', '-I', '1m')
         names = keys(b'k', 2000)
