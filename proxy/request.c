@@ -57,6 +57,13 @@ static bool is_first(const struct request *request)
     return request->owner->requests.next == &request->owner_link;
 }
 
+/* What lies in no block is copied, however much it is. */
+static bool append(struct chain *chain, struct str bytes, struct block *block)
+{
+    return block != NULL ? chain_append(chain, bytes, &block_keeper, block)
+                         : chain_copy(chain, bytes);
+}
+
 void request_reply(struct request *request, struct str bytes, struct block *block)
 {
     struct request_owner *owner = request->owner;
@@ -65,12 +72,12 @@ void request_reply(struct request *request, struct str bytes, struct block *bloc
     if (owner == NULL || request->noreply)
         return;
     if (is_first(request)) {
-        is_good = chain_append(owner->out, bytes, &block_keeper, block);
+        is_good = append(owner->out, bytes, block);
     } else {
         /* Thousands may wait: none has a block of its own, nor holds one for a few bytes. */
         is_good = bytes.len <= CHAIN_COPY_MAX && request->reply.len == 0
                       ? chain_stow(&request->reply, bytes)
-                      : chain_append(&request->reply, bytes, &block_keeper, block);
+                      : append(&request->reply, bytes, block);
         owner->held_len += bytes.len;
     }
     if (!is_good)

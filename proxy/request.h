@@ -93,7 +93,8 @@ void request_note(struct request *request, const char *name, struct str key);
 /* Makes it the owner's newest. */
 void request_enqueue(struct request *request, struct request_owner *owner);
 
-/* Appends to its reply; nothing if nobody wants it. */
+/* Appends to its reply; nothing if nobody wants it. The bytes lie in `block`, or are copied if
+ * that is NULL. */
 void request_reply(struct request *request, struct str bytes, struct block *block);
 
 /* The same with an error of the proxy's. */

@@ -314,6 +314,12 @@ class Here(Behind):
         self.assertIsInstance(self.wire.ask('HELLO', 2, 'AUTH', 'default'), Error)
         self.assert_alive()
 
+    def test_a_large_word_is_said_again_in_its_turn(self):
+        for size in (2047, 2048, 2049, 300000):
+            word = os.urandom(size)
+            self.wire.socket.sendall((request('GET', 'k') + request('ECHO', word)) * 3)
+            self.assertEqual([self.wire.read() for _ in range(6)], [None, word] * 3)
+
     def test_quit_comes_after_all_that_was_asked(self):
         self.wire.ask('SET', 'k', 'v')
         self.wire.socket.sendall(request('GET', 'k') + request('QUIT') + request('SET', 'k', 'w'))
