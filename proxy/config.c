@@ -173,6 +173,9 @@ static const struct option pool_options[] = {
                     "log requests that a server took so long for, five a second at most; 0: none"),
     POOL_OPTION("allow_flush_all", BOOL, allow_flush_all, .initial = "false",
                 .help = "flush_all goes to all servers; else it is refused"),
+    POOL_OPTION("server_queue_max", COUNT, server_queue_max, .initial = "0", .max = INT32_MAX,
+                .help = "refuse more requests than these under way on a connection to a server, "
+                        "rather than have them all time out; 0: take all"),
     POOL_OPTION("backlog", COUNT, backlog, .initial = "512", .max = INT32_MAX,
                 .help = "connections that wait to be accepted"),
     POOL_OPTION("client_connections", COUNT, client_connections, .initial = "0", .max = INT32_MAX,

@@ -51,6 +51,7 @@ struct pool_config {
     uint32_t timeout_ms; /* 0: none */
     uint32_t slowlog_ms; /* 0: none */
     bool allow_flush_all;
+    uint32_t server_queue_max; /* requests under way on a connection; 0: as many as come */
     uint32_t backlog;
     uint32_t client_connections; /* 0: as many as come */
     bool tcpkeepalive;

@@ -93,6 +93,14 @@ static inline struct upstream *pool_upstream(struct pool_server *server, uint64_
     return &server->upstreams[count == 1 ? 0 : number % count];
 }
 
+/* Whether the connection has as much to do as it may. */
+static inline bool pool_is_busy(const struct pool *pool, const struct upstream *upstream)
+{
+    uint32_t max = pool->config->server_queue_max;
+
+    return max != 0 && upstream->pending_count >= max;
+}
+
 void pool_close(struct pool *pool);
 
 #endif

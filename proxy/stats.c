@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/version.h"
 #include "common/metric/json.h"
 #include "common/metric/prometheus.h"
@@ -138,13 +139,15 @@ static void put_own(struct chain *out, const struct stats_source *source,
         {"workers", METRIC_GAUGE, "data threads"},
         {"reloads", METRIC_COUNTER, "configurations that were taken over"},
         {"reloads_failed", METRIC_COUNTER, "configurations that were refused"},
+        {"log_dropped", METRIC_COUNTER, "lines that the log could not take at once"},
     };
     const uint64_t values[] = {source->uptime_s,
                                snapshot->connections.total_connections,
                                snapshot->connections.curr_connections,
                                source->worker_count,
                                source->reload->count,
-                               source->reload->failed_count};
+                               source->reload->failed_count,
+                               log_dropped()};
 
     for (size_t i = 0; i < COUNT_OF(table); i++) {
         prometheus_family(out, "cacheproxy", &table[i]);

@@ -2,6 +2,8 @@
  * From top to bottom: failure, replies, connecting, requests.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -260,6 +262,10 @@ static void link_connected(struct conn *conn)
 
     if (link->server->pool_config->tcpkeepalive)
         setsockopt(conn->fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+    /* A peer that is gone without a word is noticed also while nothing is asked. */
+    if (link->server->timeout_ms != 0)
+        setsockopt(conn->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &link->server->timeout_ms,
+                   sizeof(link->server->timeout_ms));
     link->is_connected = true;
     metric_add(&link->server->metrics.server_connections, 1);
     if (link->upstream != NULL && link->greetings == 0)

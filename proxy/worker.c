@@ -7,7 +7,9 @@
 #include "common/base/log.h"
 #include "proxy/worker.h"
 
-enum { LOOK_US = 20 * 1000, LOOKS_MAX = 250, SPARE_RECORDS = 16384 };
+/* While draining: how often to look, how often at most, and how long to wait for a first request.
+ */
+enum { LOOK_US = 20 * 1000, LOOKS_MAX = 250, SILENT_LOOKS = 15, SPARE_RECORDS = 16384 };
 enum { TIDY_US = 3 * 1000 * 1000, RECORDS_KEPT = 256, BURST = 1024 };
 
 /* --- doors --- */
@@ -38,7 +40,7 @@ static void door_shut(struct door *door)
 {
     if (door->listener.fd >= 0)
         metric_sub(&door->worker->connections.curr_connections, 1);
-    listener_close(&door->listener);
+    listener_finish(&door->listener);
 }
 
 static void door_close(struct door *door)
@@ -90,8 +92,11 @@ static void look_around(struct loop_timer *timer)
     struct worker *worker = container_of(timer, struct worker, patience);
     bool is_empty = true;
 
-    for (size_t i = 0; i < worker->door_count; i++)
+    for (size_t i = 0; i < worker->door_count; i++) {
+        if (worker->looks == SILENT_LOOKS)
+            client_drain_all(&worker->doors[i]->context, true);
         is_empty = is_empty && list_is_empty(&worker->doors[i]->context.clients);
+    }
     for (size_t i = 0; i < worker->leaving_count; i++)
         is_empty = is_empty && list_is_empty(&worker->leaving[i]->context.clients);
     if (is_empty || ++worker->looks > LOOKS_MAX)
@@ -106,7 +111,7 @@ static void drain(struct loop_post *post)
 
     for (size_t i = 0; i < worker->door_count; i++) {
         door_shut(worker->doors[i]);
-        client_drain_all(&worker->doors[i]->context);
+        client_drain_all(&worker->doors[i]->context, false);
     }
     loop_timer_set(&worker->patience, 0);
 }
@@ -186,7 +191,7 @@ static void door_leave(struct worker *worker, struct door *door, const struct co
             door->listener.unix_path[0] = '\0';
     }
     door_shut(door);
-    client_drain_all(&door->context);
+    client_drain_all(&door->context, true);
     worker->leaving[worker->leaving_count++] = door;
 }
 

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 int log_level_now = LOG_NOTICE;
 static int log_fd = STDERR_FILENO;
 static const char *log_path;
+static uint64_t log_dropped_count;
 
 static const char *const level_names[] = {"emergency", "alert",  "critical", "error",
                                           "warning",   "notice", "info",     "debug"};
@@ -82,6 +84,21 @@ static void blunt(char *text, size_t len)
     }
 }
 
+/* Nobody waits for a pipe that is not read, or a disk that is full: the line is lost. */
+static void put_line(const char *line, size_t len)
+{
+    int fd = __atomic_load_n(&log_fd, __ATOMIC_ACQUIRE);
+    struct pollfd place = {.fd = fd, .events = POLLOUT};
+
+    if (poll(&place, 1, 0) != 1 || write(fd, line, len) != (ssize_t)len)
+        __atomic_add_fetch(&log_dropped_count, 1, __ATOMIC_RELAXED);
+}
+
+uint64_t log_dropped(void)
+{
+    return __atomic_load_n(&log_dropped_count, __ATOMIC_RELAXED);
+}
+
 void log_write(enum log_level level, const char *format, ...)
 {
     int saved = errno;
@@ -105,7 +122,6 @@ void log_write(enum log_level level, const char *format, ...)
     len = head + len < room ? head + len : room - 1;
     blunt(line + head, len - head);
     line[len++] = '\n';
-    /* A log that cannot be written has nowhere to complain. */
-    (void)!write(__atomic_load_n(&log_fd, __ATOMIC_ACQUIRE), line, len);
+    put_line(line, len);
     errno = saved;
 }

@@ -42,6 +42,9 @@ static inline bool log_wants(enum log_level level)
 /* Writes one line if the level is wanted; errno is kept. Use the macros. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Lines that were lost because they could not be written at once. */
+uint64_t log_dropped(void);
+
 /* True at most `per_s` times a second for the call site that owns `state`. */
 struct log_limit {
     uint64_t second;

@@ -145,6 +145,16 @@ void listener_resume(struct listener *listener)
     event_add(&listener->event, NULL);
 }
 
+void listener_finish(struct listener *listener)
+{
+    int fd;
+
+    while (listener->fd >= 0 &&
+           (fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+        listener->accepted(listener, fd);
+    listener_close(listener);
+}
+
 void listener_close(struct listener *listener)
 {
     if (listener->fd < 0)

@@ -48,6 +48,9 @@ void listener_open(struct listener *listener, struct loop *loop, int fd,
 void listener_pause(struct listener *listener);
 void listener_resume(struct listener *listener);
 
+/* Accepts who is waiting already, so that nobody is turned away who was let in, then closes. */
+void listener_finish(struct listener *listener);
+
 /* Closes the socket and removes its file. Safe to call twice. */
 void listener_close(struct listener *listener);
 

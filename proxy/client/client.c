@@ -160,11 +160,14 @@ static size_t client_input(struct conn *conn, struct str in)
 
         if (len == 0)
             break;
+        client->has_asked = true;
         used += len;
         len = client->swallowed < in.len - used ? client->swallowed : in.len - used;
         client->swallowed -= len;
         used += len;
     }
+    if (client->context->is_draining && client->has_asked)
+        client->is_leaving = true;
     settle(client);
     return client->is_leaving || conn->dying ? in.len : used;
 }
@@ -238,10 +241,15 @@ void client_accept(struct client_context *context, int fd)
     conn_open(&client->conn, context->loop, fd, &client_ops);
 }
 
-void client_drain_all(struct client_context *context)
+void client_drain_all(struct client_context *context, bool all)
 {
-    LIST_EACH (&context->clients, each, after)
-        client_eof(&container_of(each, struct client, link)->conn);
+    context->is_draining = true;
+    LIST_EACH (&context->clients, each, after) {
+        struct client *client = container_of(each, struct client, link);
+
+        if (all || client->has_asked)
+            client_eof(&client->conn);
+    }
 }
 
 void client_close_all(struct client_context *context)

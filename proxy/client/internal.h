@@ -32,6 +32,7 @@ struct client {
     uint64_t number;
     size_t swallowed;              /* bytes yet to be passed over */
     struct resp_request_scan scan; /* of Redis' request that is on its way */
+    bool has_asked;                /* at least once */
     bool is_known;                 /* has told the password, or there is none */
     bool is_leaving;               /* says no more: closed when all is answered */
     bool is_refused;               /* closed for what he said */

@@ -156,6 +156,10 @@ static void send_part(const struct plan_input *input, const struct part *part)
     if (input->pool->config->slowlog_ms != 0)
         request_note(leaf, leaf->parent->name, leaf->parent->multi->slots[leaf->first_slot].key);
     upstream = pool_upstream(part->server, input->owner_number);
+    if (pool_is_busy(input->pool, upstream)) {
+        leaf->ops->fail(leaf, "busy");
+        return;
+    }
     out = upstream_out(upstream);
     before = out->len;
     if (!leaf->ops->write(out, leaf, input)) {

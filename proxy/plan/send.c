@@ -14,6 +14,11 @@ bool plan_send(const struct plan_input *input, struct request *leaf, struct str 
         return true;
     }
     upstream = pool_upstream(server, input->owner_number);
+    if (pool_is_busy(input->pool, upstream)) {
+        request_enqueue(leaf, input->owner);
+        leaf->ops->fail(leaf, "busy");
+        return true;
+    }
     out = upstream_out(upstream);
     before = out->len;
     if (!leaf->ops->write(out, leaf, input)) {

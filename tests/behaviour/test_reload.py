@@ -1,5 +1,5 @@
 """A new configuration while clients are at work: SIGHUP loses nothing, and a bad file changes
-nothing. RELOADS=100 for as many as it takes to be sure."""
+nothing."""
 import os
 import signal
 import socket
@@ -11,7 +11,7 @@ import procs
 from fake import FakeNode, echo
 from procs import Node, Proxy, pool
 
-RELOADS = int(os.environ.get('RELOADS', 20))
+RELOADS = int(os.environ.get('RELOADS', 100))
 DEPTH = 16
 
 

@@ -145,8 +145,8 @@ def memcached(*arguments):
 class Proxy(Program):
     """`text` is YAML with %d where the port to listen on belongs, unless that is unix_path."""
 
-    def __init__(self, text, *arguments, unix_path=None, env=None):
-        port = free_port()
+    def __init__(self, text, *arguments, port=None, unix_path=None, env=None):
+        port = port or free_port()
         self.stats_port = free_port()
         self.config = tempfile.NamedTemporaryFile('w', suffix='.yml')
         self.config.write(text if unix_path else text % port)

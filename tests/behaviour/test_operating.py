@@ -1,0 +1,159 @@
+"""What happens to a proxy in operation: logs that nobody reads, signals by the thousand, one
+proxy after the other on the same port, and more work than a server can do."""
+import os
+import random
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+import procs
+from fake import FakeNode, value_of
+from procs import Node, Proxy, pool
+
+SEED = int(os.environ.get('SEED', random.SystemRandom().randrange(1 << 32)))
+RESTARTS = int(os.environ.get('RESTARTS', 20))
+
+
+def ask(connection, text):
+    connection.sendall(text)
+    got = b''
+    while not got.endswith(b'\r\n'):
+        more = connection.recv(65536)
+        if not more:
+            raise ConnectionError(got)
+        got += more
+    return got
+
+
+class Logs(unittest.TestCase):
+    def test_a_log_that_nobody_reads_holds_nothing_up(self):
+        port, stats_port = procs.free_port(), procs.free_port()
+        with Node() as node, tempfile.NamedTemporaryFile('w', suffix='.yml') as config:
+            # Nobody listens there: each request for it fails, which is logged.
+            config.write(pool([node], 'slowlog_ms: 0') % port)
+            config.write(pool([node]).replace('pool:', 'dead:').replace(
+                ':%d:1' % node.port, ':1:1') % procs.free_port())
+            config.flush()
+            reader, writer = os.pipe()
+            while True:
+                try:
+                    os.set_blocking(writer, False)
+                    os.write(writer, b'x' * 4096)
+                except BlockingIOError:
+                    break
+            os.set_blocking(writer, True)
+            process = subprocess.Popen(
+                [os.path.join(procs.BUILD, 'cacheproxy'), '-c', config.name, '-a', '127.0.0.1',
+                 '-s', str(stats_port), '-v', '7'], stderr=writer)
+            os.close(writer)
+            try:
+                def connect():
+                    try:
+                        return socket.create_connection(('127.0.0.1', port), 20)
+                    except OSError:
+                        return None
+                procs.wait_for(connect)
+                with connect() as client:
+                    for i in range(200):
+                        process.send_signal(signal.SIGUSR1)  # each is logged
+                        self.assertEqual(ask(client, b'get k%d\r\n' % i), b'END\r\n')
+                with socket.create_connection(('127.0.0.1', stats_port), 20) as page:
+                    page.sendall(b'GET /metrics HTTP/1.0\r\n\r\n')
+                    text = page.makefile().read()
+                dropped = [line for line in text.splitlines()
+                           if line.startswith('cacheproxy_log_dropped_total ')]
+                self.assertGreater(int(dropped[0].split()[1]), 0)
+            finally:
+                process.terminate()
+                self.assertEqual(process.wait(20), 0)
+                os.close(reader)
+
+
+class Signals(unittest.TestCase):
+    def test_ten_thousand_signals_lose_nothing(self):
+        chance = random.Random(SEED)
+        numbers = (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR1, signal.SIGUSR2)
+        with Node() as node, Proxy(pool([node]), '-o', '/dev/null') as proxy:
+            with proxy.connect() as client:
+                for i in range(1000):
+                    for _ in range(10):
+                        proxy.process.send_signal(chance.choice(numbers))
+                    self.assertEqual(ask(client, b'get k%d\r\n' % i), b'END\r\n', SEED)
+
+
+class Restarts(unittest.TestCase):
+    def test_one_proxy_after_the_other_on_the_same_port_fails_no_request(self):
+        """As a service manager does it: the new one listens, then the old one is told to end."""
+        wrong, count, is_over = [], [0], threading.Event()
+
+        def work(port):
+            while not is_over.is_set():
+                try:
+                    with socket.create_connection(('127.0.0.1', port), 20) as client:
+                        answer = ask(client, b'get k\r\n')
+                        if answer != b'END\r\n':
+                            wrong.append(answer)
+                        count[0] += 1
+                except OSError as error:
+                    wrong.append(repr(error))
+
+        with Node() as node:
+            proxy = Proxy(pool([node], 'reuseport: true'))
+            threads = [threading.Thread(target=work, args=(proxy.port,)) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            try:
+                for _ in range(RESTARTS):
+                    following = Proxy(pool([node], 'reuseport: true'), port=proxy.port)
+                    # Both listen on the port: which one is asked is up to the system.
+                    procs.wait_for(lambda: 'started' in following.said())
+                    proxy.stop()
+                    proxy = following
+            finally:
+                is_over.set()
+                for thread in threads:
+                    thread.join()
+                proxy.stop()
+            self.assertEqual(wrong, [])
+            self.assertGreater(count[0], RESTARTS)
+
+
+class Busy(unittest.TestCase):
+    def test_more_than_a_server_may_have_under_way_is_refused_at_once(self):
+        asked, go_on = threading.Event(), threading.Event()
+
+        def stuck(connection):
+            with connection.makefile('rb') as lines:
+                for line in lines:
+                    asked.set()
+                    go_on.wait(20)
+                    connection.sendall(value_of(line))
+
+        with FakeNode(stuck) as node, Proxy(pool([node], 'server_queue_max: 3')) as proxy:
+            with proxy.connect() as one, proxy.connect() as other:
+                one.sendall(b''.join(b'get k%d\r\n' % i for i in range(3)))
+                asked.wait(20)
+                procs.wait_for(lambda: self.pending(proxy) == 3)
+                self.assertEqual(ask(other, b'get k\r\n'), b'SERVER_ERROR busy\r\n')
+                self.assertEqual(ask(other, b'get a b\r\n'), b'SERVER_ERROR busy\r\n')
+                go_on.set()
+                got = b''
+                while got.count(b'END\r\n') < 3:
+                    got += one.recv(4096)
+                self.assertEqual(got, b''.join(value_of(b'get k%d' % i) for i in range(3)))
+                self.assertEqual(ask(other, b'get k\r\n'), value_of(b'get k'))
+
+    def pending(self, proxy):
+        with socket.create_connection(('127.0.0.1', proxy.stats_port), 20) as page:
+            page.sendall(b'GET /metrics HTTP/1.0\r\n\r\n')
+            text = page.makefile().read()
+        return sum(int(line.rsplit(' ', 1)[1]) for line in text.splitlines()
+                   if line.startswith('cacheproxy_server_out_queue{'))
+
+
+if __name__ == '__main__':
+    unittest.main()
