@@ -125,6 +125,20 @@ static const char *parse_ring_points(struct str value, void *field)
                                                                  : "is not nutcracker or fixed";
 }
 
+static const char *parse_on_eject(struct str value, void *field)
+{
+    static const char *const names[] = {
+        [ON_EJECT_REHASH] = "rehash", [ON_EJECT_MISS] = "miss", [ON_EJECT_ERROR] = "error"};
+
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (str_equal(value, str_of(names[i]))) {
+            *(enum on_eject *)field = (enum on_eject)i;
+            return NULL;
+        }
+    }
+    return "is not rehash, miss or error";
+}
+
 #define POOL_OPTION(name, kind, field, ...)                                                        \
     {                                                                                              \
         .key = (name), .type = OPTION_##kind, .offset = offsetof(struct pool_config, field),       \
@@ -197,6 +211,12 @@ static const struct option pool_options[] = {
                         "that fails"),
     POOL_OPTION("server_retry_timeout_max", MILLISECONDS, retry_timeout_max_ms, .initial = "60000",
                 .help = "the longest such wait, unless server_retry_timeout is longer"),
+    POOL_OPTION("on_eject", CUSTOM, on_eject, .parse = parse_on_eject,
+                .argument = "rehash, miss or error", .initial = "rehash",
+                .help = "an ejected server's keys go to the others; or they miss and are not "
+                        "stored, and what was not is deleted when it is back; or they fail"),
+    POOL_OPTION("failover", STRING, failover,
+                .help = "the pool that an ejected server's keys go to, spread by its own hash"),
     POOL_OPTION("eject_max_percent", COUNT, eject_max_percent, .initial = "50", .max = 100,
                 .help = "share of a pool's servers that may be ejected at a time"),
     POOL_OPTION("server_failure_limit", COUNT, server_failure_limit, .initial = "2",
@@ -351,6 +371,19 @@ static bool check_ring(struct loader *loader, struct pool_config *pool)
     return true;
 }
 
+static bool check_ejection(struct loader *loader, const struct pool_config *pool)
+{
+    if (config_keeps_homes(pool) && !pool->auto_eject_hosts)
+        return refuse(loader, loader->pool_key,
+                      "directive \"%s:\" is only valid with auto_eject_hosts: true",
+                      pool->failover != NULL ? "failover" : "on_eject");
+    if (pool->on_eject == ON_EJECT_MISS && pool->redis)
+        return refuse(loader, loader->pool_key,
+                      "on_eject: miss is only valid for a memcached pool: Redis' commands have no "
+                      "common answer that says so");
+    return true;
+}
+
 /* What no single key can tell. */
 static bool check_pool(struct loader *loader, struct pool_config *pool)
 {
@@ -361,7 +394,7 @@ static bool check_pool(struct loader *loader, struct pool_config *pool)
     if (pool->redis_auth != NULL && !pool->redis)
         return refuse(loader, loader->pool_key,
                       "directive \"redis_auth:\" is only valid for a redis pool");
-    return check_ring(loader, pool);
+    return check_ejection(loader, pool) && check_ring(loader, pool);
 }
 
 static bool read_pool(struct loader *loader, const struct yaml_value *map, struct pool_config *pool)
@@ -456,6 +489,39 @@ static bool read_entries(struct loader *loader, const struct yaml_value *root,
     return false;
 }
 
+/* What the pool's failover is not: NULL if all is well. */
+static const char *failover_trouble(const struct config *config, const struct pool_config *pool)
+{
+    const struct pool_config *other = NULL;
+
+    for (size_t i = 0; i < config->pool_count; i++) {
+        if (strcmp(config->pools[i].name, pool->failover) == 0)
+            other = &config->pools[i];
+    }
+    if (other == NULL)
+        return "is no pool";
+    if (other == pool)
+        return "is the pool itself";
+    if (other->redis != pool->redis)
+        return "does not speak the same protocol";
+    return other->failover != NULL ? "has a failover itself" : NULL;
+}
+
+static bool check_failovers(struct loader *loader, const struct config *config)
+{
+    for (size_t i = 0; i < config->pool_count; i++) {
+        const struct pool_config *pool = &config->pools[i];
+        const char *trouble = pool->failover ? failover_trouble(config, pool) : NULL;
+
+        if (trouble == NULL)
+            continue;
+        yaml_file_complain(loader->file, loader->file->root, loader->error, loader->error_size,
+                           "pool %.64s: failover: '%.64s' %s", pool->name, pool->failover, trouble);
+        return false;
+    }
+    return true;
+}
+
 static struct config *read_config(struct loader *loader)
 {
     const struct yaml_value *root = loader->file->root;
@@ -477,7 +543,7 @@ static struct config *read_config(struct loader *loader)
         return NULL;
     }
     qsort(config->pools, config->pool_count, sizeof(config->pools[0]), compare_pools);
-    if (!check_listens(loader, config)) {
+    if (!check_listens(loader, config) || !check_failovers(loader, config)) {
         config_release(config);
         return NULL;
     }

@@ -36,6 +36,13 @@ struct server_config {
     uint32_t weight; /* at least 1 */
 };
 
+/* What becomes of requests for the keys of a server that is ejected. */
+enum on_eject {
+    ON_EJECT_REHASH, /* other servers get them: the ring is built without it */
+    ON_EJECT_MISS,   /* reads miss, writes are not stored */
+    ON_EJECT_ERROR
+};
+
 struct hash_tag_config {
     bool is_set;
     char ends[2];
@@ -64,6 +71,8 @@ struct pool_config {
     uint32_t server_connections; /* per server, at least 1 */
     uint32_t server_retry_timeout_ms;
     uint32_t retry_timeout_max_ms;
+    enum on_eject on_eject;
+    char *failover;                /* the pool that gets its keys; NULL: none */
     uint32_t eject_max_percent;    /* of the servers, at a time */
     uint32_t resolve_interval_ms;  /* 0: only when a connection failed */
     uint32_t server_failure_limit; /* failures in a row; 0 acts like 1 */
@@ -105,6 +114,12 @@ bool config_is_same_pool(const struct pool_config *a, const struct pool_config *
 
 /* The ring of all the pool's servers, to be freed with free(); NULL when memory ran out. */
 struct ring *config_build_ring(const struct pool_config *pool);
+
+/* Whether a key stays with its server when that is ejected, so that the ring is always whole. */
+static inline bool config_keeps_homes(const struct pool_config *pool)
+{
+    return pool->on_eject != ON_EJECT_REHASH || pool->failover != NULL;
+}
 
 /* What of a key is hashed. */
 static inline struct str config_hashed_part(const struct pool_config *pool, struct str key)

@@ -161,6 +161,14 @@ static void probe_done(struct probe *probe, enum probe_result result)
         fall_silent(health);
 }
 
+static bool tell(struct probe *probe, bool is_first, struct chain *out,
+                 const struct mc_command **command, unsigned *replies)
+{
+    struct health *health = container_of(probe, struct health, probe);
+
+    return health->tell(health, is_first, out, command, replies);
+}
+
 /* It failed too often, but may be well. Only a probe tells, and if it is good each time and no
  * client gets a reply, not even that. */
 static void doubt(struct health *health)
@@ -206,7 +214,9 @@ bool health_is_troubled(const struct health *health)
 void health_init(struct health *health, struct server *server)
 {
     health->server = server;
-    probe_init(&health->probe, server, probe_done);
+    health->probe.done = probe_done;
+    health->probe.tell = tell;
+    probe_init(&health->probe, server);
     loop_timer_init(server->loop, &health->timer, timer_rang);
 }
 

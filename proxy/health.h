@@ -36,11 +36,14 @@ struct health {
     /* It is asked in earnest: so should the others be, by health_ask, lest a fault of ours or of
      * the network be taken for its own. */
     void (*roll_call)(struct health *health);
+    /* As probe.tell. */
+    bool (*tell)(struct health *health, bool is_first, struct chain *out,
+                 const struct mc_command **command, unsigned *replies);
     /* It has left the ring, or is to join it. */
     void (*moved)(struct health *health);
 };
 
-/* The three functions of *health are kept. */
+/* The functions of *health are kept. */
 void health_init(struct health *health, struct server *server);
 
 /* A connection to it failed. `is_refusal`: it could not even be made. */
@@ -48,6 +51,12 @@ void health_failed(struct health *health, bool is_refusal);
 
 /* Sends a probe if it is up; only whether there is an answer in time matters. */
 void health_ask(struct health *health);
+
+/* Whether requests go to it. */
+static inline bool health_is_served(const struct health *health)
+{
+    return health->state <= HEALTH_DOUBTED;
+}
 
 /* It failed within the last seconds and was not heard of since, or owes a probe's answer. */
 bool health_is_troubled(const struct health *health);

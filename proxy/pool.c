@@ -4,8 +4,8 @@
 #include "common/base/log.h"
 #include "proxy/pool.h"
 
-/* Makes the ring of those of the servers that are not ejected, by way of `members`. *ring is
- * NULL when there are none; false when memory ran out. */
+/* Makes the ring of the servers, but for those whose ejection moves keys, by way of `members`.
+ * *ring is NULL when there are none; false when memory ran out. */
 static bool make_ring(const struct pool_config *config, struct pool_server **servers,
                       struct ring_server *members, struct ring **ring)
 {
@@ -14,7 +14,7 @@ static bool make_ring(const struct pool_config *config, struct pool_server **ser
     for (uint32_t i = 0; i < config->server_count; i++) {
         const struct server_config *server = &config->servers[i];
 
-        if (servers[i]->health.state != HEALTH_EJECTED)
+        if (servers[i]->health.state != HEALTH_EJECTED || config_keeps_homes(config))
             members[count++] = (struct ring_server){str_of(server->name), server->weight, i};
     }
     *ring = count != 0 ? ring_build(config->distribution, members, count) : NULL;
@@ -72,6 +72,20 @@ static void call_roll(struct health *health)
         health_ask(&pool->servers[i]->health);
 }
 
+static bool tell_owed(struct health *health, bool is_first, struct chain *out,
+                      const struct mc_command **command, unsigned *replies)
+{
+    struct owed *owed = &container_of(health, struct pool_server, health)->owed;
+
+    if (is_first)
+        owed_begin_again(owed);
+    if (!owed_tell(owed, out, command, replies))
+        return false;
+    if (*replies == 0)
+        owed_clear(owed);
+    return true;
+}
+
 static void follow_health(struct health *health)
 {
     struct pool *pool = container_of(health, struct pool_server, health)->pool;
@@ -117,6 +131,7 @@ static void close_server(struct pool_server *place)
         upstream_close(&place->upstreams[i]);
     health_close(&place->health);
     location_close(&place->server.location);
+    owed_clear(&place->owed);
     list_remove(&place->link);
     config_release(place->config);
     free(place);
@@ -143,6 +158,7 @@ static struct pool_server *open_server(struct pool *pool, const struct pool_conf
         upstream_init(&place->upstreams[i], &place->server);
     place->health.may_eject = may_eject;
     place->health.roll_call = call_roll;
+    place->health.tell = tell_owed;
     place->health.moved = follow_health;
     health_init(&place->health, &place->server);
     place->server.location.changed = follow_location;
@@ -303,7 +319,7 @@ bool pool_open(struct pool *pool, const struct pool_config *config,
 {
     struct successor first = {0};
 
-    *pool = (struct pool){.config = config};
+    *pool = (struct pool){.config = config, .find_pool = surroundings->find_pool};
     list_init(&pool->retired);
     if (!make_successor(pool, config, surroundings, &first))
         return false;
@@ -323,23 +339,82 @@ void pool_preconnect(struct pool *pool)
     }
 }
 
-struct pool_server *pool_pick(struct pool *pool, struct str key, const char **trouble)
+/* Who is asked for a key. */
+enum asked_as { ASKED_AS_HOME, ASKED_AS_FAILOVER };
+
+/* The finalizer of A. Appleby's MurmurHash3, 32 bits. */
+static uint32_t mix(uint32_t x)
+{
+    x = (x ^ x >> 16) * 0x85ebca6b;
+    x = (x ^ x >> 13) * 0xc2b2ae35;
+    return x ^ x >> 16;
+}
+
+/* The server that the ring gives; there is one. A failover has its keys by a hash of their hash:
+ * servers of the same names would else get all that one of the same name had. */
+static struct pool_server *find_home(const struct pool *pool, struct str key, enum asked_as role)
 {
     const struct pool_config *config = pool->config;
-    struct pool_server *place = pool->servers[0];
+    uint32_t hash;
+
+    if (config->server_count == 1)
+        return pool->servers[0];
+    hash = hash_key(config->hash, config_hashed_part(config, key));
+    return pool->servers[ring_pick(pool->ring, role == ASKED_AS_FAILOVER ? mix(hash) : hash)];
+}
+
+static struct pool *find_failover(const struct pool *pool)
+{
+    return pool->config->failover ? pool->find_pool(pool, pool->config->failover) : NULL;
+}
+
+/* For a key whose server gets no requests. */
+static struct pool_server *pick_instead(const struct pool *pool, const struct pool_server *home,
+                                        struct str key, const char **trouble)
+{
+    const struct pool *failover = find_failover(pool);
+
+    if (failover != NULL && failover->ring != NULL) {
+        struct pool_server *other = find_home(failover, key, ASKED_AS_FAILOVER);
+
+        if (health_is_served(&other->health))
+            return other;
+    }
+    *trouble = pool->config->on_eject == ON_EJECT_MISS ? NULL
+               : home->health.state == HEALTH_SILENT   ? strerror(ETIMEDOUT)
+                                                       : strerror(ECONNREFUSED);
+    return NULL;
+}
+
+struct pool_server *pool_pick(struct pool *pool, struct str key, const char **trouble)
+{
+    struct pool_server *home;
 
     if (pool->ring == NULL) {
         *trouble = strerror(ECONNREFUSED);
         return NULL;
     }
-    if (config->server_count != 1) {
-        key = config_hashed_part(config, key);
-        place = pool->servers[ring_pick(pool->ring, hash_key(config->hash, key))];
-    }
-    if (place->health.state != HEALTH_SILENT)
-        return place;
-    *trouble = strerror(ETIMEDOUT);
-    return NULL;
+    home = find_home(pool, key, ASKED_AS_HOME);
+    return health_is_served(&home->health) ? home : pick_instead(pool, home, key, trouble);
+}
+
+void pool_owe(struct pool *pool, struct str key)
+{
+    owed_add(&find_home(pool, key, ASKED_AS_HOME)->owed, key);
+}
+
+size_t pool_pick_count(const struct pool *pool)
+{
+    const struct pool *failover = find_failover(pool);
+
+    return pool->config->server_count + 1 + (failover ? failover->config->server_count : 0);
+}
+
+size_t pool_pick_number(const struct pool *pool, const struct pool_server *server)
+{
+    if (server == NULL)
+        return pool->config->server_count;
+    return server->pool == pool ? server->index : pool->config->server_count + 1 + server->index;
 }
 
 void pool_close(struct pool *pool)

@@ -25,6 +25,7 @@ struct pool_metrics {
 struct pool_server {
     struct server server;
     struct health health;
+    struct owed owed;
     struct pool *pool;
     struct list link;      /* in pool->retired */
     struct config *config; /* held by one that is retired: its own is in it */
@@ -50,6 +51,7 @@ struct pool {
     struct ring *ring;            /* NULL: all servers are ejected */
     struct ring_server *members;  /* room for building rings */
     struct list retired;          /* servers that a new configuration has no more */
+    struct pool *(*find_pool)(const struct pool *pool, const char *name); /* beside this one */
 };
 
 /* Loops and counters that all pools share. */
@@ -58,6 +60,7 @@ struct pool_surroundings {
     struct resolver *resolver;
     struct connection_metrics *connections;
     const size_t *memory_max; /* bytes that the worker may have on their way */
+    struct pool *(*find_pool)(const struct pool *pool, const char *name);
 };
 
 /* False when memory ran out; pool_close is due either way. */
@@ -81,8 +84,20 @@ bool pool_is_idle(const struct pool *pool);
 /* Connects to all servers, if the configuration wishes so. */
 void pool_preconnect(struct pool *pool);
 
-/* The server for the key. NULL, with a text for the client, when there is none to ask. */
+/*
+ * The server for the key, which may be one of the pool's failover. NULL when there is none to
+ * ask: *trouble is then a text for the client, or NULL if the key is to be a miss.
+ */
 struct pool_server *pool_pick(struct pool *pool, struct str key, const char **trouble);
+
+/* A write of the key was not sent, for it is to be a miss: its server has to be told before it is
+ * used again. */
+void pool_owe(struct pool *pool, struct str key);
+
+/* Servers that pool_pick gives, numbered from 0 for those who sort keys by them; NULL has a
+ * number, too. */
+size_t pool_pick_count(const struct pool *pool);
+size_t pool_pick_number(const struct pool *pool, const struct pool_server *server);
 
 /* The connection of the server that a client with this number always uses, so that what
  * he sends to the server stays in order. */

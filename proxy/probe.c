@@ -4,12 +4,15 @@
 #include "common/net/conn.h"
 #include "proxy/probe.h"
 
+enum { TELL_US = 2 * 1000 * 1000 }; /* for a batch of what a server is told */
+
 /* The connection; it outlives the probe's interest in it until the turn's end. */
 struct probe_link {
     struct conn conn;
     struct probe *probe; /* NULL: it is over */
     struct server *server;
     unsigned replies_left;
+    bool is_telling; /* it has answered, and is told more */
     struct reply reply;
     struct request request; /* as the backend wants to see it */
 };
@@ -32,10 +35,37 @@ static void probe_end(struct probe *probe, enum probe_result result)
     probe->done(probe, result);
 }
 
-/* We may have been late ourselves to look: an answer that came too late is none. */
-static void end_answered(struct probe *probe)
+static void give_time(struct probe *probe, uint64_t patience_us)
 {
-    probe_end(probe, clock_now_us() < probe->deadline_us ? PROBE_ANSWERED : PROBE_SILENT);
+    probe->deadline_us = clock_now_us() + patience_us;
+    loop_timer_set(&probe->timer, patience_us);
+}
+
+/* All that was said is answered: there may be more to say. Time was, and will be, limited; we
+ * may have been late ourselves to look. */
+static void go_on(struct probe_link *link)
+{
+    struct probe *probe = link->probe;
+    bool is_first = !link->is_telling;
+
+    link->is_telling = true;
+    if (clock_now_us() >= probe->deadline_us)
+        probe_end(probe, PROBE_SILENT);
+    else if (!probe->tell(probe, is_first, &link->conn.out, &link->request.command,
+                          &link->replies_left))
+        probe_end(probe, PROBE_REFUSED);
+    else if (link->replies_left == 0)
+        probe_end(probe, PROBE_ANSWERED);
+    else
+        give_time(probe, TELL_US);
+    if (link->probe != NULL)
+        conn_flush_later(&link->conn);
+}
+
+/* An error is none to the first question, whatever memcached it is that does not know it. */
+static bool is_refused(const struct probe_link *link)
+{
+    return link->reply.status == '-' || (link->is_telling && link->reply.status == MC_STATUS_ERROR);
 }
 
 static void timer_rang(struct loop_timer *timer)
@@ -56,10 +86,10 @@ static size_t link_input(struct conn *conn, struct str in)
         case REPLY_WHOLE:
             used += reply->len;
             reply->scan.used = reply->scan.depth = 0;
-            if (reply->status == '-')
+            if (is_refused(link))
                 probe_end(link->probe, PROBE_REFUSED);
             else if (--link->replies_left == 0)
-                end_answered(link->probe);
+                go_on(link);
             break;
         default:
             probe_end(link->probe, PROBE_REFUSED);
@@ -127,10 +157,9 @@ static void connect_next(struct probe *probe)
         conn_fail(&link->conn, ENOMEM);
 }
 
-void probe_init(struct probe *probe, struct server *server,
-                void (*done)(struct probe *probe, enum probe_result result))
+void probe_init(struct probe *probe, struct server *server)
 {
-    *probe = (struct probe){.server = server, .done = done};
+    probe->server = server;
     loop_timer_init(server->loop, &probe->timer, timer_rang);
 }
 
@@ -140,8 +169,7 @@ void probe_start(struct probe *probe, uint64_t patience_us)
         return;
     metric_add(&probe->server->more.probes, 1);
     probe->tries_left = probe->server->location.count;
-    probe->deadline_us = clock_now_us() + patience_us;
-    loop_timer_set(&probe->timer, patience_us);
+    give_time(probe, patience_us);
     connect_next(probe);
 }
 

@@ -5,6 +5,7 @@
 #ifndef PROXY_PROBE_H
 #define PROXY_PROBE_H
 
+#include "proxy/owed.h"
 #include "proxy/server.h"
 
 enum probe_result {
@@ -20,10 +21,14 @@ struct probe {
     struct loop_timer timer;
     uint64_t deadline_us;
     void (*done)(struct probe *probe, enum probe_result result);
+    /* What is to be said to a server that has answered, before that counts; `is_first`: of what
+     * was said before nothing is known to be heard. See owed_tell. */
+    bool (*tell)(struct probe *probe, bool is_first, struct chain *out,
+                 const struct mc_command **command, unsigned *replies);
 };
 
-void probe_init(struct probe *probe, struct server *server,
-                void (*done)(struct probe *probe, enum probe_result result));
+/* The functions of *probe are kept. */
+void probe_init(struct probe *probe, struct server *server);
 
 /* Asks, unless it does already; `done` is called once, not from within this call. */
 void probe_start(struct probe *probe, uint64_t patience_us);

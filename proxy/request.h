@@ -46,6 +46,9 @@ struct leaf_ops {
     void (*end)(struct request *leaf, int status, struct str bytes, struct block *block);
     /* There will be no reply. `text` says why. */
     void (*fail)(struct request *leaf, const char *text);
+    /* It is not sent, but answered as by a server that has not got the key, and stores nothing.
+     * NULL: that is never asked. */
+    void (*miss)(struct request *leaf, const struct plan_input *input);
 };
 
 /* What a binary request wants of its reply. */

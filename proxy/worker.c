@@ -19,12 +19,21 @@ static void door_accepted(struct listener *listener, int fd)
     client_accept(&container_of(listener, struct door, listener)->context, fd);
 }
 
+static struct pool *find_pool(const struct pool *pool, const char *name)
+{
+    const struct door *door = container_of(pool, struct door, pool);
+    struct door *other = worker_find_door(door->worker, name);
+
+    return other != NULL ? &other->pool : NULL;
+}
+
 static struct pool_surroundings surroundings_of(struct worker *worker)
 {
     return (struct pool_surroundings){.loop = &worker->loop,
                                       .resolver = worker->resolver,
                                       .connections = &worker->connections,
-                                      .memory_max = &worker->memory_max};
+                                      .memory_max = &worker->memory_max,
+                                      .find_pool = find_pool};
 }
 
 static void door_listen(struct door *door, int fd)

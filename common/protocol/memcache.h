@@ -156,6 +156,13 @@ size_t mc_text_write_request(char *out, const struct mc_request *request);
 /* The same for a meta command, without its flag q; what it does not know stays as it is. */
 size_t mc_meta_write_request(char *out, const struct mc_request *request);
 
+/*
+ * Writes the reply of a server that does not have the key, nor makes it: EN, NS or NF, with the
+ * flags of the request that any reply carries. `out` has head_len + 8 bytes of room. Returns the
+ * length.
+ */
+size_t mc_meta_write_miss(char *out, const struct mc_request *request);
+
 /* The statuses, a bit each, that a meta command's flag q has nobody hear of. */
 uint32_t mc_meta_silent(const struct mc_request *request);
 

@@ -223,6 +223,36 @@ size_t mc_meta_write_request(char *out, const struct mc_request *request)
     return (size_t)(p + 2 - out);
 }
 
+size_t mc_meta_write_miss(char *out, const struct mc_request *request)
+{
+    static const char words[MC_COMMAND_COUNT][3] = {
+        [MC_MG] = "EN", [MC_ME] = "EN", [MC_MS] = "NS", [MC_MD] = "NF", [MC_MA] = "NF"};
+    struct str flags = request->command->id == MC_ME ? STR("") : request->rest, flag;
+    char *p = out;
+
+    memcpy(p, words[request->command->id], 2);
+    p += 2;
+    while ((flag = str_next_word(&flags)).len != 0) {
+        struct str shown = flag.data[0] == 'O' ? flag : STR("");
+
+        if (flag.data[0] == 'k') {
+            memcpy(p, " k", 2);
+            p += 2;
+            shown = request->meta.token;
+        } else if (shown.len != 0) {
+            *p++ = ' ';
+        }
+        memcpy(p, shown.data, shown.len);
+        p += shown.len;
+        if (flag.data[0] == 'k' && mc_meta_has(request, 'b')) {
+            memcpy(p, " b", 2);
+            p += 2;
+        }
+    }
+    memcpy(p, "\r\n", 2);
+    return (size_t)(p + 2 - out);
+}
+
 uint32_t mc_meta_silent(const struct mc_request *request)
 {
     static const uint32_t usual[MC_COMMAND_COUNT] = {

@@ -295,8 +295,24 @@ static void binary_fail(struct request *leaf, const char *text)
     request_done(leaf);
 }
 
+/* As the meta command that it would have gone as. */
+static void binary_miss(struct request *leaf, const struct plan_input *input)
+{
+    uint8_t command = leaf->command->id;
+
+    if (command == MC_MG) {
+        binary_end(leaf, MC_STATUS_EN, STR("EN\r\n"), NULL);
+        return;
+    }
+    pool_owe(input->pool, input->binary->key);
+    if (command == MC_MS)
+        binary_end(leaf, MC_STATUS_NS, STR("NS\r\n"), NULL);
+    else
+        binary_end(leaf, MC_STATUS_NF, STR("NF\r\n"), NULL);
+}
+
 static const struct leaf_ops binary_ops = {
-    .write = binary_write, .end = binary_end, .fail = binary_fail};
+    .write = binary_write, .end = binary_end, .fail = binary_fail, .miss = binary_miss};
 
 bool binary_can_be_sent(const struct mc_binary_request *request)
 {

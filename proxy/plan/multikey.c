@@ -150,7 +150,7 @@ static void send_part(const struct plan_input *input, const struct part *part)
     size_t before;
 
     if (part->server == NULL) {
-        leaf->ops->fail(leaf, part->trouble);
+        plan_do_without(input, leaf, part->trouble);
         return;
     }
     if (input->pool->config->slowlog_ms != 0)
@@ -170,12 +170,6 @@ static void send_part(const struct plan_input *input, const struct part *part)
     upstream_expect(upstream, leaf);
 }
 
-/* One for each server, and the last for the keys without one. */
-static size_t count_parts(const struct plan_input *input)
-{
-    return input->pool->config->server_count + 1;
-}
-
 /* Sorts all keys into parts; false when memory ran out. */
 static bool split(const struct plan_input *input, struct request *parent, struct part *parts)
 {
@@ -184,7 +178,7 @@ static bool split(const struct plan_input *input, struct request *parent, struct
     for (uint32_t i = 0; i < multi->slot_count; i++) {
         const char *trouble = NULL;
         struct pool_server *server = pool_pick(input->pool, multi->slots[i].key, &trouble);
-        struct part *part = &parts[server ? server->index : count_parts(input) - 1];
+        struct part *part = &parts[pool_pick_number(input->pool, server)];
 
         part->server = server;
         part->trouble = trouble;
@@ -216,7 +210,7 @@ static struct request *make_parent(const struct plan_input *input, const struct 
         return NULL;
     }
     parent->multi = multi;
-    *parts = calloc(count_parts(input), sizeof(struct part));
+    *parts = calloc(pool_pick_count(input->pool), sizeof(struct part));
     if (*parts != NULL)
         return parent;
     drop(parent, NULL, 0);
@@ -233,7 +227,7 @@ static void send_parts(const struct plan_input *input, struct request *parent, s
     metric_add(&input->pool->metrics.fragments, multi->leaf_count);
     /* One more than there are: nothing is joined before all are sent. */
     multi->open_count = multi->leaf_count + 1;
-    for (size_t i = 0; i < count_parts(input); i++) {
+    for (size_t i = 0; i < pool_pick_count(input->pool); i++) {
         if (parts[i].leaf != NULL)
             send_part(input, &parts[i]);
     }
@@ -252,7 +246,7 @@ bool multi_send(const struct plan_input *input, const struct mc_command *command
         return false;
     parent->name = name;
     if (!split(input, parent, parts)) {
-        drop(parent, parts, count_parts(input));
+        drop(parent, parts, pool_pick_count(input->pool));
         return false;
     }
     send_parts(input, parent, parts);
@@ -273,7 +267,7 @@ bool multi_send_to_all(const struct plan_input *input, const struct mc_command *
         multi_add_slot(multi, STR(""), STR(""));
         parts[i].server = input->pool->servers[i];
         if (!part_add(&parts[i], parent, i)) {
-            drop(parent, parts, count_parts(input));
+            drop(parent, parts, pool_pick_count(input->pool));
             return false;
         }
     }

@@ -75,4 +75,8 @@ bool plan_redis_split(const struct plan_input *input);
  */
 bool plan_send(const struct plan_input *input, struct request *leaf, struct str key);
 
+/* Answers a leaf that has no server: with an error, or if `trouble` is NULL as a server would
+ * that does not have the key and does not store it. */
+void plan_do_without(const struct plan_input *input, struct request *leaf, const char *trouble);
+
 #endif

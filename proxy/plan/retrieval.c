@@ -43,6 +43,13 @@ static void retrieval_fail(struct request *leaf, const char *text)
     multi_leaf_failed(leaf, (struct str){line, (size_t)len}, true);
 }
 
+/* No slot has a value yet. */
+static void retrieval_miss(struct request *leaf, const struct plan_input *input)
+{
+    (void)input;
+    multi_leaf_ended(leaf);
+}
+
 /* Writes the command with the keys of the leaf's slots. */
 static bool retrieval_write(struct chain *out, const struct request *leaf,
                             const struct plan_input *input)
@@ -82,7 +89,8 @@ static const struct multi_kind retrieval = {
     .leaf = {.write = retrieval_write,
              .value = retrieval_value,
              .end = retrieval_end,
-             .fail = retrieval_fail},
+             .fail = retrieval_fail,
+             .miss = retrieval_miss},
     .join = retrieval_join,
 };
 

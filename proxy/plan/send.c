@@ -1,5 +1,13 @@
 #include "proxy/plan/plan.h"
 
+void plan_do_without(const struct plan_input *input, struct request *leaf, const char *trouble)
+{
+    if (trouble != NULL)
+        leaf->ops->fail(leaf, trouble);
+    else
+        leaf->ops->miss(leaf, input);
+}
+
 bool plan_send(const struct plan_input *input, struct request *leaf, struct str key)
 {
     const char *trouble;
@@ -10,7 +18,7 @@ bool plan_send(const struct plan_input *input, struct request *leaf, struct str 
 
     if (server == NULL) {
         request_enqueue(leaf, input->owner);
-        leaf->ops->fail(leaf, trouble);
+        plan_do_without(input, leaf, trouble);
         return true;
     }
     upstream = pool_upstream(server, input->owner_number);

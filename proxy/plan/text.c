@@ -1,6 +1,8 @@
 #include "common/bytes/number.h"
 #include "proxy/plan/plan.h"
 
+enum { MISS_ROOM = MC_LINE_MAX + 16 }; /* a meta command's line, and what is added to it */
+
 static void text_end(struct request *leaf, int status, struct str bytes, struct block *block)
 {
     if ((leaf->silent >> status & 1) == 0)
@@ -12,6 +14,53 @@ static void text_fail(struct request *leaf, const char *text)
 {
     request_reply_error(leaf, text);
     request_done(leaf);
+}
+
+/* What a server says to each command if it does not have the key and does not store it. */
+static const struct {
+    const char *line;
+    enum mc_status status;
+} misses[MC_COMMAND_COUNT] = {
+    [MC_GET] = {"END\r\n", MC_STATUS_END},
+    [MC_GETS] = {"END\r\n", MC_STATUS_END},
+    [MC_GAT] = {"END\r\n", MC_STATUS_END},
+    [MC_GATS] = {"END\r\n", MC_STATUS_END},
+    [MC_SET] = {"NOT_STORED\r\n", MC_STATUS_NOT_STORED},
+    [MC_ADD] = {"NOT_STORED\r\n", MC_STATUS_NOT_STORED},
+    [MC_REPLACE] = {"NOT_STORED\r\n", MC_STATUS_NOT_STORED},
+    [MC_APPEND] = {"NOT_STORED\r\n", MC_STATUS_NOT_STORED},
+    [MC_PREPEND] = {"NOT_STORED\r\n", MC_STATUS_NOT_STORED},
+    [MC_CAS] = {"NOT_FOUND\r\n", MC_STATUS_NOT_FOUND},
+    [MC_INCR] = {"NOT_FOUND\r\n", MC_STATUS_NOT_FOUND},
+    [MC_DECR] = {"NOT_FOUND\r\n", MC_STATUS_NOT_FOUND},
+    [MC_TOUCH] = {"NOT_FOUND\r\n", MC_STATUS_NOT_FOUND},
+    [MC_DELETE] = {"NOT_FOUND\r\n", MC_STATUS_NOT_FOUND},
+    [MC_MG] = {NULL, MC_STATUS_EN},
+    [MC_ME] = {NULL, MC_STATUS_EN},
+    [MC_MS] = {NULL, MC_STATUS_NS},
+    [MC_MD] = {NULL, MC_STATUS_NF},
+    [MC_MA] = {NULL, MC_STATUS_NF},
+};
+
+static bool is_read(const struct mc_command *command)
+{
+    return (command->traits & MC_RETRIEVES) || command->id == MC_MG || command->id == MC_ME;
+}
+
+static void text_miss(struct request *leaf, const struct plan_input *input)
+{
+    const struct mc_request *request = input->text;
+    const char *known = misses[leaf->command->id].line;
+    char line[MISS_ROOM];
+    struct str reply = {line, 0};
+
+    if (!is_read(leaf->command))
+        pool_owe(input->pool, request->keys);
+    if (known != NULL)
+        reply = str_of(known);
+    else
+        reply.len = mc_meta_write_miss(line, request);
+    text_end(leaf, (int)misses[leaf->command->id].status, reply, NULL);
 }
 
 /* Room for any classic line of one key: the name, the key and four numbers. */
@@ -36,7 +85,8 @@ static bool text_write(struct chain *out, const struct request *leaf,
     return false;
 }
 
-static const struct leaf_ops text_ops = {.write = text_write, .end = text_end, .fail = text_fail};
+static const struct leaf_ops text_ops = {
+    .write = text_write, .end = text_end, .fail = text_fail, .miss = text_miss};
 
 bool plan_text(const struct plan_input *input)
 {

@@ -89,6 +89,58 @@ class FakeNode:
         self.stop()
 
 
+class Gate:
+    """Stands before a server, and can be shut: the server is then not to be reached, and as it
+    was when the gate opens again."""
+
+    def __init__(self, program):
+        self.behind = program.port
+        self.port = free_port()
+        self.pairs = []
+        self.open()
+
+    def open(self):
+        self.listener = socket.create_server(('127.0.0.1', self.port))
+        threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
+
+    def shut(self):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for pair in list(self.pairs):
+            for end in pair:
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def accept(self, listener):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(('127.0.0.1', self.behind))
+                self.pairs.append((near, far))
+                for source, sink in (near, far), (far, near):
+                    source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    threading.Thread(target=self.pass_on, args=(source, sink),
+                                     daemon=True).start()
+
+    def pass_on(self, source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        for end in source, sink:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.shut()
+        for pair in self.pairs:
+            for end in pair:
+                end.close()
+
+
 class Wire:
     """A client, line by line."""
 
@@ -127,8 +179,8 @@ class Wire:
         self.close()
 
 
-def stats_of(proxy):
-    """All statistics of a proxy's only pool, whose name is 'pool'."""
+def stats_of(proxy, pool='pool'):
+    """All statistics of a pool."""
     url = 'http://127.0.0.1:%d/stats.json' % proxy.stats_port
     with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
-        return json.load(answer)['pool']
+        return json.load(answer)[pool]

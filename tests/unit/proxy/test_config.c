@@ -44,6 +44,21 @@ static const struct {
     {"a:\n  listen: h:1\n  distribution: modula\n  servers: [\"h:1:2147483647\", "
      "\"h:2:2147483647\", \"h:3:2\"]\n",
      "makes a ring of more than 10000000 points"},
+    {"a:\n  listen: h:1\n  on_eject: retry\n" S, "on_eject: 'retry' is not rehash, miss or error"},
+    {"a:\n  listen: h:1\n  on_eject: miss\n" S,
+     "\"on_eject:\" is only valid with auto_eject_hosts: true"},
+    {"a:\n  listen: h:1\n  failover: b\n" S,
+     "\"failover:\" is only valid with auto_eject_hosts: true"},
+    {"a:\n  listen: h:1\n  redis: true\n  auto_eject_hosts: true\n  on_eject: miss\n" S,
+     "on_eject: miss is only valid for a memcached pool"},
+    {"a:\n  listen: h:1\n  auto_eject_hosts: true\n  failover: b\n" S, "'b' is no pool"},
+    {"a:\n  listen: h:1\n  auto_eject_hosts: true\n  failover: a\n" S, "'a' is the pool itself"},
+    {"a:\n  listen: h:1\n  auto_eject_hosts: true\n  failover: b\n" S
+     "b:\n  listen: h:2\n  redis: true\n" S,
+     "'b' does not speak the same protocol"},
+    {"a:\n  listen: h:1\n  auto_eject_hosts: true\n  failover: b\n" S
+     "b:\n  listen: h:2\n  auto_eject_hosts: true\n  failover: a\n" S,
+     "'b' has a failover itself"},
     {"a:\n  listen: h:1\n  servers: []\n", "a list of at least one server was expected"},
     {"a:\n  listen: h:1\n  servers:\n    - h:1\n", "f:4:7: pool a: servers: 'h:1' has an invalid"},
     {"a:\n  listen: h:1\n  servers:\n    - h:1:0\n", "has a zero weight"},

@@ -168,6 +168,26 @@ START_TEST(replies_are_told_by_their_first_word)
 }
 END_TEST
 
+/* As memcached 1.6.18 answers them. */
+static const struct {
+    const char *line, *reply;
+} missing[] = {
+    {"mg foo k O12 v\r\n", "EN kfoo O12\r\n"},  {"mg Zm9v b k O12\r\n", "EN kZm9v b O12\r\n"},
+    {"md foo k O5\r\n", "NF kfoo O5\r\n"},      {"ma foo O7 k\r\n", "NF O7 kfoo\r\n"},
+    {"ms foo 1 MR k O9\r\n", "NS kfoo O9\r\n"}, {"me foo\r\n", "EN\r\n"},
+};
+
+START_TEST(a_miss_carries_what_any_reply_does)
+{
+    struct mc_request request = parse_fine(missing[_i].line);
+    char reply[64];
+    size_t len = mc_meta_write_miss(reply, &request);
+
+    ck_assert_uint_le(len, request.head_len + 8);
+    ck_assert(str_equal((struct str){reply, len}, str_of(missing[_i].reply)));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("memcache_meta");
@@ -184,6 +204,8 @@ int main(void)
     tcase_add_test(all, q_hides_the_usual_outcome_alone);
     tcase_add_loop_test(all, replies_are_told_by_their_first_word, 0,
                         sizeof(replies) / sizeof(replies[0]));
+    tcase_add_loop_test(all, a_miss_carries_what_any_reply_does, 0,
+                        sizeof(missing) / sizeof(missing[0]));
     suite_add_tcase(suite, all);
 
     SRunner *runner = srunner_create(suite);
