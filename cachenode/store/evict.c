@@ -6,7 +6,7 @@
 #include "cachenode/store/internal.h"
 
 enum { SAMPLE_MAX = 64, SAMPLE_PER_VICTIM = 8, SAMPLE_MIN = 16, BATCH_BYTES = 16 * 1024 };
-enum { TRIES_MAX = 10, HOLDS_NONE = 1, BALANCES_SKIPPED_MAX = 20 };
+enum { FAILURES_MAX = 10, ROUNDS_MAX = 200, HOLDS_NONE = 1, BALANCES_SKIPPED_MAX = 20 };
 
 struct candidate {
     struct item *item; /* NULL: dealt with */
@@ -410,7 +410,9 @@ __attribute__((noinline)) static void *take_from_others(struct store_user *user,
     struct store *store = user->store;
     struct store_class_metrics *metrics = &user->classes[class_id];
 
-    for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
+    /* What was made free, others may have taken before us: then it goes on, for a time. */
+    for (unsigned failures = 0, rounds = 0; failures < FAILURES_MAX && rounds < ROUNDS_MAX;
+         rounds++) {
         void *chunk = slab_take(&store->slab, &user->magazines[class_id], class_id);
 
         if (chunk != NULL)
@@ -419,9 +421,9 @@ __attribute__((noinline)) static void *take_from_others(struct store_user *user,
             continue;
         if (evict_some(user, class_id))
             metric_add(&metrics->direct_reclaims, 1);
-        else if (!move_page_to(user, class_id, true) && tries + 1 == TRIES_MAX &&
+        else if (!move_page_to(user, class_id, true) && ++failures == FAILURES_MAX &&
                  slab_grant(&store->slab, class_id))
-            tries--;
+            failures--;
     }
     metric_add(&metrics->outofmemory, 1);
     return NULL;

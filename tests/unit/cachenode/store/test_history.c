@@ -6,7 +6,8 @@
  * been told the same (M. Herlihy, J. Wing, 1990; checked just in time as by G. Lowe,
  * "Testing for linearizability", 2017).
  *
- * HISTORY_OPERATIONS sets how many operations there are.
+ * HISTORY_OPERATIONS sets how many operations there are: many take longer than Check allows,
+ * unless CK_TIMEOUT_MULTIPLIER has it wait.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -400,7 +401,9 @@ static void check_key(unsigned key, struct event *events)
 
 static void open_store(void)
 {
-    struct store_options options = {.slab = {.memory_bytes = 256 << 20,
+    /* None may be evicted. */
+    uint64_t memory_mb = 256 * (1 + operations_each * THREADS / OPERATIONS);
+    struct store_options options = {.slab = {.memory_bytes = memory_mb << 20,
                                              .min_size = 48,
                                              .factor = 1.25,
                                              .chunk_max = CHUNK_LIMIT},
@@ -425,10 +428,8 @@ static void open_store(void)
 
 static void run_history(void)
 {
-    const char *wanted = getenv("HISTORY_OPERATIONS");
     pthread_t threads[ACTORS];
 
-    operations_each = (wanted == NULL ? OPERATIONS : strtoull(wanted, NULL, 10)) / THREADS;
     for (unsigned i = 0; i < ACTORS; i++) {
         actors[i] = (struct actor){.number = i, .random = i, .user = store_user_create(store)};
         actors[i].operations = malloc(operations_each * sizeof(struct operation));
@@ -442,9 +443,11 @@ static void run_history(void)
 
 START_TEST(every_keys_history_is_linearizable_while_pages_move_and_the_index_grows)
 {
+    const char *wanted = getenv("HISTORY_OPERATIONS");
     struct store_totals totals;
     struct event *events;
 
+    operations_each = (wanted == NULL ? OPERATIONS : strtoull(wanted, NULL, 10)) / THREADS;
     open_store();
     run_history();
     store_totals(store, &totals);
