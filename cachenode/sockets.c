@@ -67,13 +67,14 @@ static bool open_udp(struct sockets *sockets, const struct settings *settings,
                      const struct addr *addr)
 {
     int *fds = calloc(settings->threads, sizeof(*fds));
+    struct addr bound = *addr;
     const char *step = "memory";
     bool is_open = fds != NULL && udp_sockets(addr, fds, settings->threads, &step);
 
     if (!is_open)
         complain(addr, step);
-    else
-        warn_of_strangers(addr);
+    else if (addr_of_socket(fds[0], &bound))
+        warn_of_strangers(&bound);
     for (unsigned i = 0; is_open && i < settings->threads; i++)
         is_open = add(sockets, (struct node_socket){.fd = fds[i], .is_udp = true});
     free(fds);
