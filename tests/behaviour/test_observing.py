@@ -1,19 +1,10 @@
 """What an operator sees of a pool: statistics of its nodes added up, latencies, slow requests."""
-import socket
 import time
 import unittest
 
-import procs
 from client import Client
 from fake import FakeNode, value_of
-from procs import Node, Proxy, pool
-
-
-def page(proxy, path):
-    with socket.create_connection(('127.0.0.1', proxy.stats_port), 20) as connection:
-        connection.sendall(b'GET %s HTTP/1.0\r\n\r\n' % path.encode())
-        with connection.makefile('r') as file:
-            return file.read()
+from procs import Node, Proxy, page, pool
 
 
 class StatsOfAPool(unittest.TestCase):
@@ -85,7 +76,7 @@ class StatsOfAPool(unittest.TestCase):
         self.assertEqual(self.client.ask('get key-1'), 'END')
 
     def test_latencies_are_told_by_pool_and_server(self):
-        text = page(self.proxy, '/metrics')
+        text = page(self.proxy, '/metrics')[1]
         counts = [int(line.rsplit(' ', 1)[1]) for line in text.splitlines()
                   if line.startswith('cacheproxy_server_request_duration_seconds_count')]
         self.assertEqual(sum(counts), 300)

@@ -7,12 +7,12 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
+import types
 import unittest
 
 import procs
 from fake import FakeNode, value_of
-from procs import Node, Proxy, pool
+from procs import Node, Proxy, metric_sum, pool
 
 SEED = int(os.environ.get('SEED', random.SystemRandom().randrange(1 << 32)))
 RESTARTS = int(os.environ.get('RESTARTS', 20))
@@ -61,12 +61,8 @@ class Logs(unittest.TestCase):
                     for i in range(200):
                         process.send_signal(signal.SIGUSR1)  # each is logged
                         self.assertEqual(ask(client, b'get k%d\r\n' % i), b'END\r\n')
-                with socket.create_connection(('127.0.0.1', stats_port), 20) as page:
-                    page.sendall(b'GET /metrics HTTP/1.0\r\n\r\n')
-                    text = page.makefile().read()
-                dropped = [line for line in text.splitlines()
-                           if line.startswith('cacheproxy_log_dropped_total ')]
-                self.assertGreater(int(dropped[0].split()[1]), 0)
+                where = types.SimpleNamespace(stats_port=stats_port)
+                self.assertGreater(metric_sum(where, 'log_dropped_total'), 0)
             finally:
                 process.terminate()
                 self.assertEqual(process.wait(20), 0)
@@ -137,7 +133,7 @@ class Busy(unittest.TestCase):
             with proxy.connect() as one, proxy.connect() as other:
                 one.sendall(b''.join(b'get k%d\r\n' % i for i in range(3)))
                 asked.wait(20)
-                procs.wait_for(lambda: self.pending(proxy) == 3)
+                procs.wait_for(lambda: metric_sum(proxy, 'server_out_queue') == 3)
                 self.assertEqual(ask(other, b'get k\r\n'), b'SERVER_ERROR busy\r\n')
                 self.assertEqual(ask(other, b'get a b\r\n'), b'SERVER_ERROR busy\r\n')
                 go_on.set()
@@ -146,13 +142,6 @@ class Busy(unittest.TestCase):
                     got += one.recv(4096)
                 self.assertEqual(got, b''.join(value_of(b'get k%d' % i) for i in range(3)))
                 self.assertEqual(ask(other, b'get k\r\n'), value_of(b'get k'))
-
-    def pending(self, proxy):
-        with socket.create_connection(('127.0.0.1', proxy.stats_port), 20) as page:
-            page.sendall(b'GET /metrics HTTP/1.0\r\n\r\n')
-            text = page.makefile().read()
-        return sum(int(line.rsplit(' ', 1)[1]) for line in text.splitlines()
-                   if line.startswith('cacheproxy_server_out_queue{'))
 
 
 if __name__ == '__main__':

@@ -4,9 +4,8 @@ import json
 import socket
 import threading
 import time
-import urllib.request
 
-from procs import free_port
+from procs import free_port, page
 
 PATIENCE_S = 30
 
@@ -181,6 +180,4 @@ class Wire:
 
 def stats_of(proxy, pool='pool'):
     """All statistics of a pool."""
-    url = 'http://127.0.0.1:%d/stats.json' % proxy.stats_port
-    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
-        return json.load(answer)[pool]
+    return json.loads(page(proxy, '/stats.json')[1])[pool]

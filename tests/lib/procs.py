@@ -162,3 +162,22 @@ def pool(nodes, *lines):
     servers = ['  - %s:1 node%d' % (getattr(node, 'unix_path', None) or
                                     '127.0.0.1:%d' % node.port, i) for i, node in enumerate(nodes)]
     return 'pool:\n' + ''.join('  %s\n' % line for line in keys + servers)
+
+
+def page(proxy, path):
+    """What the statistics' port says to a GET, as (status line, body). A test that the system
+    did not let speak for 30 ms gets nutcracker's JSON, as who says nothing does: it asks again."""
+    while True:
+        with socket.create_connection(('127.0.0.1', proxy.stats_port), 20) as connection:
+            connection.sendall(b'GET %s HTTP/1.0\r\n\r\n' % path.encode())
+            answer = b''.join(iter(lambda: connection.recv(65536), b''))
+        if answer.startswith(b'HTTP/'):
+            head, _, body = answer.partition(b'\r\n\r\n')
+            return head.decode().splitlines()[0], body.decode()
+
+
+def metric_sum(proxy, name):
+    """The sum of all samples of a metric, None if there is none."""
+    found = [float(line.rsplit(' ', 1)[1]) for line in page(proxy, '/metrics')[1].splitlines()
+             if line.startswith(('cacheproxy_%s ' % name, 'cacheproxy_%s{' % name))]
+    return sum(found) if found else None
