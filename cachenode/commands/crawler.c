@@ -184,7 +184,6 @@ enum { DUMP_LINE_MAX = 3 * MC_KEY_MAX + 256, DUMP_BUCKETS = 64, DUMP_STEP_LEN = 
 static void dump_metadata(struct session *session, const struct item *item)
 {
     const struct store *store = session->user->store;
-    int64_t start_s = clock_wall_s() - store_now(store);
     char *line = chain_reserve(session->out, DUMP_LINE_MAX), *p = line;
     uint32_t idle_s = item_idle_s(item_peek(item), store_now(store));
 
@@ -197,9 +196,10 @@ static void dump_metadata(struct session *session, const struct item *item)
     p += sprintf(p,
                  " exp=%" PRId64 " la=%" PRId64 " cas=%" PRIu64 " fetch=%s cls=%u size=%" PRIu64
                  " flags=%u \n",
-                 item->expires_at == 0 ? -1 : start_s + item->expires_at, clock_wall_s() - idle_s,
-                 store_item_cas(session->user, item), item_is(item, ITEM_FETCHED) ? "yes" : "no",
-                 store_item_class(session->user, item), item_size(item), item_flags(item));
+                 item->expires_at == 0 ? -1 : store_unix_time(store, item->expires_at),
+                 clock_wall_s() - idle_s, store_item_cas(session->user, item),
+                 item_is(item, ITEM_FETCHED) ? "yes" : "no", store_item_class(session->user, item),
+                 item_size(item), item_flags(item));
     chain_commit(session->out, (size_t)(p - line));
 }
 

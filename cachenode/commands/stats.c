@@ -6,7 +6,6 @@
 #include "cachenode/commands/commands.h"
 #include "cachenode/settings.h"
 #include "cachenode/stats.h"
-#include "common/base/clock.h"
 #include "common/bytes/number.h"
 
 /* --- detail --- */
@@ -52,9 +51,8 @@ enum { CACHEDUMP_MAX = 2 << 20, CACHEDUMP_LINE_MAX = MC_KEY_MAX + 64, CLASS_ID_M
 
 struct cachedump {
     struct session *session;
-    int64_t start_s; /* second 0 of the store, since 1970 */
-    uint32_t left;   /* lines */
-    size_t room;     /* bytes */
+    uint32_t left; /* lines */
+    size_t room;   /* bytes */
 };
 
 /* A key in base64 has no place in such a line. */
@@ -68,8 +66,9 @@ static bool list_item(void *arg, struct item *item)
         return true;
     memcpy(p, key.data, key.len);
     p += key.len;
-    p += sprintf(p, " [%u b; %" PRId64 " s]\r\n", item->value_len,
-                 item->expires_at == 0 ? 0 : dump->start_s + item->expires_at);
+    p += sprintf(
+        p, " [%u b; %" PRId64 " s]\r\n", item->value_len,
+        item->expires_at == 0 ? 0 : store_unix_time(dump->session->user->store, item->expires_at));
     if ((size_t)(p - line) > dump->room)
         return false;
     session_reply(dump->session, (struct str){line, (size_t)(p - line)});
@@ -83,8 +82,7 @@ static void answer_cachedump(struct session *session, struct str words)
     struct store *store = session->user->store;
     struct str class_word = str_next_word(&words), limit_word = str_next_word(&words);
     unsigned class_max = store_class_count(store);
-    struct cachedump dump = {
-        .session = session, .start_s = clock_wall_s() - store_now(store), .room = CACHEDUMP_MAX};
+    struct cachedump dump = {.session = session, .room = CACHEDUMP_MAX};
     uint32_t class_id, limit;
 
     if (class_max < CLASS_ID_MAX)

@@ -238,6 +238,7 @@ static void continue_time(struct store *store, const struct head *head)
     uint64_t now = head->now + (uint64_t)(stopped_s > 0 ? stopped_s : 0);
 
     store->start_us = clock_read_us() - (now - STORE_FIRST_SECOND) * 1000000;
+    store->start_wall_s = clock_wall_s() - (int64_t)(now - STORE_FIRST_SECOND);
     store->last_cas = head->last_cas;
     store->flushed_cas = head->flushed_cas;
     evict_continue_clock(store, head->evicted_bytes);

@@ -38,6 +38,7 @@ struct store {
     struct demand demands[SLAB_CLASS_MAX];
     struct mover mover;
     uint64_t start_us;             /* monotonic */
+    int64_t start_wall_s;          /* the same moment, since 1970 */
     uint32_t now;                  /* atomic */
     uint32_t clock;                /* atomic; of the scores, 8 bits */
     uint32_t donor;                /* atomic; class whose bytes are the least useful; 0: unknown */

@@ -27,6 +27,7 @@ struct store *store_create(const struct store_options *options, const char **err
     score_init(&store->scores);
     lock_init(&store->mover.lock, LOCK_mover);
     store->start_us = clock_read_us();
+    store->start_wall_s = clock_wall_s();
     store->now = STORE_FIRST_SECOND;
     list_init(&store->users);
     lock_init(&store->lock, LOCK_store);
@@ -97,6 +98,11 @@ void store_user_free(struct store_user *user)
 uint32_t store_now(const struct store *store)
 {
     return __atomic_load_n(&store->now, __ATOMIC_RELAXED);
+}
+
+int64_t store_unix_time(const struct store *store, uint32_t at)
+{
+    return store->start_wall_s + at - STORE_FIRST_SECOND;
 }
 
 /* Called with the store's lock held. */

@@ -142,6 +142,9 @@ void store_user_free(struct store_user *user); /* gives its chunks back */
 uint32_t store_now(const struct store *store);
 void store_tick(struct store *store);
 
+/* Seconds since 1970 of one of these seconds: always the same ones, for what is told to clients. */
+int64_t store_unix_time(const struct store *store, uint32_t at);
+
 /* Turns the protocol's exptime into the store's time: 0 never; 1..2592000 relative; larger
  * absolute unix time; negative or past: a time that is over. */
 uint32_t store_expiry(const struct store *store, int64_t exptime);

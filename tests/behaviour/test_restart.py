@@ -99,6 +99,7 @@ class Restart(unittest.TestCase):
         self.check_cold('-m', '16', '-C')
         self.fill()
         node, client = self.start()
+        client.ask('mn') # it has taken the image by then, and not only bound its port
         client.close()
         node.kill()
         self.check_cold()

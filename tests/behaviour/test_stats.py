@@ -162,12 +162,27 @@ class Stats(unittest.TestCase):
         large = self.class_of(client, 'large-1')
         self.assertEqual(len(self.lines(client, 'stats cachedump %d 7' % large)), 7)
 
+    def test_the_end_of_an_item_is_always_the_same_second(self):
+        client = self.start()
+        self.set(client, 'k', ttl=1000)
+        class_id = self.class_of(client, 'k')
+        now = begin = int(client.stats()['time'])
+        ends = set()
+        while now < begin + 3:
+            ends.add(self.lines(client, 'stats cachedump %d 0' % class_id)[0].split()[-2])
+            self.assertEqual(client.ask('lru_crawler metadump all'), 'OK')
+            ends.add(re.search(' exp=(\\d+) ', client.file.readline().decode()).group(1))
+            self.assertEqual(client.file.readline(), b'END\r\n')
+            now = int(client.stats()['time'])
+        self.assertEqual(len(ends), 1, ends)
+        self.assertIn(int(ends.pop()) - begin, range(998, 1002))
+
     def test_cachedump_lists_values_in_pieces_in_the_largest_class(self):
         client = self.start()
         self.set(client, 'pieces', 'x' * 500000)
         self.set(client, 'small')
-        self.assertEqual(self.lines(client, 'stats cachedump %d 0' %
-                                    self.class_of(client, 'pieces')), ['ITEM pieces [500000 b; 0 s]'])
+        lines = self.lines(client, 'stats cachedump %d 0' % self.class_of(client, 'pieces'))
+        self.assertEqual(lines, ['ITEM pieces [500000 b; 0 s]'])
 
     def test_cachedump_ends_at_two_megabytes(self):
         client = self.start()

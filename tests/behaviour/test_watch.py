@@ -1,11 +1,13 @@
 """watch: what those who watch a node are told, and that nobody waits for them."""
 import re
+import shutil
 import socket
 import struct
 import tempfile
 import threading
 import unittest
 
+import procs
 from client import Client, keys
 from procs import Node
 
@@ -250,7 +252,8 @@ class Watching(unittest.TestCase):
         node = self.start()
         watchers = [self.watch(node, 'evictions') for _ in range(20)]
         client = self.client(node)
-        self.assertEqual(client.ask('watch evictions'), 'WATCHER_TOO_MANY log watcher limit reached')
+        self.assertEqual(client.ask('watch evictions'),
+                         'WATCHER_TOO_MANY log watcher limit reached')
         self.assertEqual(client.ask('mn'), 'MN')
         watchers[0].close()
         while client.stats()['log_watchers'] != '19':
@@ -272,6 +275,45 @@ class Watching(unittest.TestCase):
             pass
         watcher.close()
         client.close()
+
+
+# What both tell alike. Not here: what is made by mg with N, which memcached does not tell of; what
+# is too large, of which it tells no size; what is over, which it tells as not found; what was
+# flushed, which it keeps until somebody looks.
+CONVERSATION = [b'get a', b'set a 0 0 3\r\nabc', b'get a a', b'gets a b', b'set b 0 100 3\r\nabc',
+                b'add a 0 0 1\r\nx', b'add c 5 0 1\r\nx', b'replace z 0 0 1\r\nx',
+                b'replace a 0 0 2\r\nxy', b'append a 0 0 1\r\nx', b'append z 0 0 1\r\nx',
+                b'prepend a 0 0 1\r\nx', b'prepend z 0 0 1\r\nx', b'cas a 0 0 1 999\r\nx',
+                b'cas z 0 0 1 1\r\nx', b'touch a 100', b'touch z 0', b'gat 100 a z', b'mg a v',
+                b'mg z v', b'ms a 1 T20\r\nx', b'ms a 1 ME\r\nx', b'ms a 1 MA\r\nx',
+                b'ms z 1 MP\r\nx', b'ms z 1 MR\r\nx', b'set n 0 0 1\r\n5', b'incr n 1',
+                b'incr n 100', b'decr n 1', b'incr z 1', b'ma n', b'ma q N0', b'delete n',
+                b'delete z', b'md a', b'md z', b'ms AAEC 1 b\r\nx', b'mg AAEC b', b'me b',
+                b'set x%20y/\xff 0 0 1\r\nx', b'get x%20y/\xff', b'set a 0 0 1 noreply\r\nx',
+                b'version', b'bogus', b'get last']
+
+
+@unittest.skipUnless(shutil.which('memcached'), 'needs memcached')
+class AsMemcached(unittest.TestCase):
+    def told(self, port):
+        """What a watcher is told of the conversation, without what differs by nature."""
+        with socket.create_connection(('127.0.0.1', port), 20) as watcher, \
+                socket.create_connection(('127.0.0.1', port), 20) as client, \
+                watcher.makefile('rb') as lines:
+            watcher.sendall(b'watch fetchers mutations\r\n')
+            self.assertEqual(lines.readline(), b'OK\r\n')
+            client.sendall(b''.join(command + b'\r\n' for command in CONVERSATION))
+            told = [lines.readline().decode()]
+            while ' key=last ' not in told[-1]:
+                told.append(lines.readline().decode())
+        numbers = re.compile(r'(?<=clsid=)[1-9]\d*|(?<=ttl=)[1-9]\d*|(?<=cfd=)\d+')
+        return [numbers.sub('N', line.split(' ', 2)[2]) for line in told]
+
+    def test_the_same_conversation_is_told_in_the_same_lines(self):
+        with Node('-t', '1') as node, procs.memcached() as port:
+            ours, theirs = self.told(node.port), self.told(port)
+        self.assertEqual(len(theirs), 69)
+        self.assertEqual(ours, theirs)
 
 
 if __name__ == '__main__':
