@@ -36,12 +36,13 @@ static void look_at_hash(const struct pool_config *pool, void (*say)(const char 
 static void look_at_weights(const struct pool_config *pool, void (*say)(const char *text))
 {
     struct ring *ring = config_build_ring(pool);
+    bool *has_point = calloc(pool->server_count, sizeof(*has_point));
     char text[ADVICE_MAX];
 
-    if (ring == NULL)
-        return;
-    for (uint32_t i = 0; i < pool->server_count; i++) {
-        if (ring_points_of(ring, i) != 0)
+    for (unsigned i = 0; ring != NULL && has_point != NULL && i < ring->count; i++)
+        has_point[ring->points[i].server] = true;
+    for (uint32_t i = 0; ring != NULL && has_point != NULL && i < pool->server_count; i++) {
+        if (has_point[i])
             continue;
         snprintf(text, sizeof(text),
                  "pool '%s': server '%s' gets no key: its weight of %u rounds to no place on the "
@@ -49,6 +50,7 @@ static void look_at_weights(const struct pool_config *pool, void (*say)(const ch
                  pool->name, pool->servers[i].name, pool->servers[i].weight);
         say(text);
     }
+    free(has_point);
     free(ring);
 }
 

@@ -301,6 +301,8 @@ static const char *parse_server(struct str line, struct server_config *server)
     server->name = has_name ? copy_of(name) : default_name(address, server);
     if (!server->text || !server->name || !(is_unix ? server->unix_path : server->host))
         return "cannot be kept: out of memory";
+    if (strlen(server->name) > RING_NAME_MAX)
+        return "has a name of more than 264 bytes";
     return NULL;
 }
 

@@ -62,6 +62,9 @@ extern const struct distribution distribution_ketama, distribution_modula, distr
 enum { RING_POINTS_FIXED = 160 };
 extern const struct distribution distribution_ketama_fixed;
 
+/* A longer name, with a number behind it, nutcracker's ketama would cut short. */
+enum { RING_NAME_MAX = 264 };
+
 /* A ring with more would take too long to build, and too much memory. */
 enum { RING_POINTS_MAX = 10000000 };
 

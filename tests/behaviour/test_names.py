@@ -59,6 +59,7 @@ class Lookups(unittest.TestCase):
         return self.stack.enter_context(Wire(proxy))
 
     def test_a_proxy_starts_without_a_name_says_so_once_and_serves_the_others(self):
+        """O-11, P-19."""
         here, there = self.fake('here'), self.fake('there')
         proxy = self.proxy(['127.0.0.1:%d:1 a' % here.port, 'there.test:%d:1 b' % there.port])
         wire = self.wire(proxy)

@@ -126,7 +126,7 @@ START_TEST(when_a_server_goes_hardly_any_keys_of_others_move)
 }
 END_TEST
 
-/* Nutcracker's rounding: with 100 servers each has 156 points, with 99 or 101 it has 160. */
+/* O-16. Nutcracker's rounding: with 100 servers each has 156 points, with 99 or 101 it has 160. */
 START_TEST(fixed_points_move_only_what_must_where_nutcrackers_rounding_moves_more)
 {
     struct ring *most = build(&distribution_ketama, 101, NULL, UINT32_MAX);
