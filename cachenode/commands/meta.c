@@ -172,7 +172,7 @@ static bool answer_hit(struct answer *answer, bool is_vivified)
 /* Makes what N asks for where there is nothing: an item of this value. STORE_NOT_STORED: now
  * there is one. */
 static enum store_result vivify(struct session *session, const struct mc_request *request,
-                                uint32_t hash, struct str value, bool is_for_client_to_fill)
+                                uint32_t hash, struct str value, struct store_outcome *outcome)
 {
     struct store_user *user = session->user;
     struct item_traits traits = {.expires_at = store_expiry(user->store, request->meta.vivify_ttl),
@@ -183,8 +183,9 @@ static enum store_result vivify(struct session *session, const struct mc_request
     if (store_reserve(user, request->keys, &traits, (uint32_t)value.len, &item) != STORE_ROOM)
         return STORE_OUT_OF_MEMORY;
     memcpy(item_value(item), value.data, value.len);
-    item_set(item, ITEM_TOKEN_SENT, is_for_client_to_fill);
-    return store_put(user, item, hash, &(struct store_terms){.mode = STORE_ADD}, NULL);
+    /* What has no value is for the client to fill. */
+    item_set(item, ITEM_TOKEN_SENT, value.len == 0);
+    return store_put(user, item, hash, &(struct store_terms){.mode = STORE_ADD}, outcome);
 }
 
 /* The item as it is before anything is done to it. */
@@ -230,7 +231,7 @@ void command_meta_get(struct session *session, const struct mc_request *request,
     count_get(session->metrics, is_touch, item != NULL);
     session_note_get(session, request->keys, item != NULL);
     if (item == NULL && mc_meta_has(request, 'N')) {
-        made = vivify(session, request, hash, STR(""), true);
+        made = vivify(session, request, hash, STR(""), NULL);
         item = store_find_again(user, request->keys, hash);
     }
     if (item == NULL) {
@@ -401,7 +402,7 @@ static enum store_result run_arithmetic(struct session *session, const struct mc
     uint64_t number = request->meta.initial;
     enum store_result result = STORE_STORED;
 
-    if (mc_meta_has(request, 'C') && request->number != store_item_cas(user, item))
+    if (!is_vivified && mc_meta_has(request, 'C') && request->number != store_item_cas(user, item))
         return STORE_EXISTS;
     if (!is_vivified)
         result = store_add_to(user, &item, hash, request->meta.delta, takes_away(request),
@@ -414,6 +415,16 @@ static enum store_result run_arithmetic(struct session *session, const struct mc
     answer.has_binary_key = mc_meta_has(request, 'b');
     if (!mc_meta_has(request, 'q'))
         reply_number(&answer, number);
+    return STORE_STORED;
+}
+
+/* The number was made, and is no more: its time is over already. */
+static enum store_result answer_vanished(struct answer *answer, uint64_t cas)
+{
+    answer->cas = cas;
+    answer->expires_at = 1;
+    if (!mc_meta_has(answer->request, 'q'))
+        reply_number(answer, answer->request->meta.initial);
     return STORE_STORED;
 }
 
@@ -441,10 +452,11 @@ void command_meta_arithmetic(struct session *session, const struct mc_request *r
     enum store_result made = STORE_NOT_STORED, result = STORE_NOT_FOUND;
     char digits[NUMBER_TEXT_MAX];
     struct answer answer = describe_nothing(session, request);
+    struct store_outcome outcome = {0};
 
     if (item == NULL && mc_meta_has(request, 'N')) {
         made = vivify(session, request, hash,
-                      (struct str){digits, number_format(digits, request->meta.initial)}, false);
+                      (struct str){digits, number_format(digits, request->meta.initial)}, &outcome);
         item = store_find_again(user, request->keys, hash);
     }
     if (item != NULL) {
@@ -452,6 +464,8 @@ void command_meta_arithmetic(struct session *session, const struct mc_request *r
         store_get_end(user, hash);
     } else if (made == STORE_OUT_OF_MEMORY) {
         result = STORE_OUT_OF_MEMORY;
+    } else if (made == STORE_STORED) {
+        result = answer_vanished(&answer, outcome.cas);
     }
     if (!was_there || result == STORE_STORED)
         count_arithmetic(session->metrics, takes_away(request), was_there);

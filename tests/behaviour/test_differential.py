@@ -75,7 +75,9 @@ class Generator:
             (['mg', key, *flags, *self.pick([[], ['N30'], ['R2000'], ['T500'], ['u']])], None),
             (['ms', key, str(len(value)), *dict.fromkeys(self.random.sample(modes, 2))], value),
             (['md', key, *self.pick([['q'], ['I', 'T30'], ['k', 'O9'], []])], None),
-            (['ma', self.pick(NUMBER_KEYS), *self.pick([['v'], ['MD', 'D3'], ['N0', 'J7', 'v'], ['q'], []])], None)])
+            (['ma', self.pick(NUMBER_KEYS), *self.pick([['v'], ['MD', 'D3'], ['N0', 'J7', 'v'], ['q'],
+                                                     ['N2592001', 'J7', 'v'],
+                                                     ['N0', 'J7', 'C999999999', 'v'], []])], None)])
 
     def mutate(self, words):
         """Words stay as many as they are: what a wrong number of them does has changed between

@@ -1,5 +1,5 @@
-"""Random packets of the binary protocol to Debian's memcached and to a cachenode: the answers,
-and whether the connection is closed after them, are the same.
+"""Random packets of the binary protocol to Debian's memcached and to a cachenode, or to three
+behind a cacheproxy: the answers, and whether the connection is closed after them, are the same.
 
 SEED=n replays a run; COMMANDS=n makes it longer. What differs by design is not sent, or masked,
 each where it says so below."""
@@ -12,7 +12,7 @@ import struct
 import unittest
 
 import procs
-from procs import Node, memcached
+from procs import Node, Proxy, memcached, pool
 
 SEED = int(os.environ.get('SEED', random.SystemRandom().randrange(1 << 32)))
 COMMANDS = int(os.environ.get('COMMANDS', '80000'))
@@ -37,6 +37,10 @@ TOUCHES = [0x1c, 0x1d, 0x1e, 0x23, 0x24]
 UNKNOWN = [0x1b, 0x1f, 0x25, 0x30, 0x3d, 0x40, 0x50, 0x7f, 0x80, 0xff]
 
 
+KEY_MAX = 250
+ENCODED_MAX = 186  # of a key that is no word of text, when a proxy passes it on
+
+
 class Packet:
     """A request; `lengths` replace those of key, extras and body in its header."""
 
@@ -56,16 +60,20 @@ class Packet:
 
 
 class Generator:
-    """Packets, two of five of them mutated."""
+    """Packets, two of five of them mutated. Without `is_whole` none that a proxy does not serve,
+    and no CAS that may be one of a server's."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, is_whole=True):
         self.random = random.Random(seed)
+        self.is_whole = is_whole
 
     def pick(self, things):
         return self.random.choice(things)
 
     def cas(self):
-        return self.random.randrange(1, 3000) if self.random.random() < 0.2 else 0
+        if self.random.random() >= 0.2:
+            return 0
+        return self.random.randrange(1, 3000) if self.is_whole else 1 << 60
 
     def store(self):
         extras = struct.pack('>II', self.pick([0, 7, 0xffffffff]), self.pick(TIMES))
@@ -93,6 +101,8 @@ class Generator:
                       cas=self.cas())
 
     def other(self):
+        if not self.is_whole:
+            return Packet(self.pick([NOOP, VERSION] + UNKNOWN))
         return self.pick([Packet(NOOP), Packet(VERSION), Packet(STAT, b'nonsense'),
                           Packet(self.pick(UNKNOWN)), Packet(0x20), Packet(0x21, b'PLAIN', b'', b''),
                           Packet(0x08 if self.random.random() < 0.05 else NOOP)])
@@ -105,7 +115,9 @@ class Generator:
         if how == 0:
             packet.type, packet.bucket = self.pick([1, 255]), self.pick([1, 0xffff])
         elif how == 1:
-            packet.cas = self.pick([1, (1 << 64) - 1, self.random.randrange(3000)])
+            packet.cas = (1 << 64) - 1
+            if self.is_whole:
+                packet.cas = self.pick([1, packet.cas, self.random.randrange(3000)])
         elif how == 2:
             packet.code = self.pick(UNKNOWN)
         elif how == 3:
@@ -133,7 +145,9 @@ class Generator:
         more, and later ones refuse it."""
         body = len(packet.extras) + len(packet.key) + len(packet.value)
         extras = self.random.randrange(min(body, 255) + 1)
-        packet.lengths = {'extras': extras, 'key': self.random.randrange(body - extras + 1)}
+        key = self.random.randrange(body - extras + 1)
+        if self.is_whole or not ENCODED_MAX < key <= KEY_MAX:
+            packet.lengths = {'extras': extras, 'key': key}
 
     def packet(self):
         """A packet, and whether it was mutated."""
@@ -147,6 +161,8 @@ class Generator:
 
 class Side:
     """A server that answers packets, each followed by a noop."""
+
+    has_cas = True  # else only whether there is one is told
 
     def __init__(self, port):
         self.port = port
@@ -185,7 +201,8 @@ class Side:
             if (code, opaque) == (NOOP, END_OPAQUE):
                 return found
             key = body[extras_len:extras_len + key_len]
-            found.append((magic, code, kind, status, opaque, cas, body[:extras_len], key,
+            found.append((magic, code, kind, status, opaque,
+                          cas if self.has_cas else cas != 0, body[:extras_len], key,
                           masked(code, key, body[extras_len + key_len:])))
 
 
@@ -201,21 +218,31 @@ def masked(code, key, value):
 @unittest.skipIf(procs.BUILD.endswith('tsan'), 'one thread answers')
 class Differential(unittest.TestCase):
     def test_a_node_and_memcached(self):
-        generator = Generator(SEED)
         with memcached() as theirs, Node('-t', '1') as ours:
-            with contextlib.closing(Side(theirs)) as they, \
-                    contextlib.closing(Side(ours.port)) as we:
-                run = []
-                for number in range(COMMANDS):
-                    packet, is_mutated = generator.packet()
-                    # One that may close the connection is sent alone.
-                    if run and (is_mutated or len(run) == RUN_MAX):
-                        self.compare(they, we, run, number)
-                        run = []
-                    run.append(packet)
-                    if is_mutated:
-                        self.compare(they, we, run, number)
-                        run = []
+            self.compare_all(theirs, ours.port, True)
+
+    def test_three_nodes_behind_a_proxy_and_one_memcached(self):
+        with contextlib.ExitStack() as stack:
+            theirs = stack.enter_context(memcached())
+            nodes = [stack.enter_context(Node('-t', '1')) for _ in range(3)]
+            ours = stack.enter_context(Proxy(pool(nodes)))
+            self.compare_all(theirs, ours.port, False)
+
+    def compare_all(self, theirs, ours, is_whole):
+        generator = Generator(SEED, is_whole)
+        with contextlib.closing(Side(theirs)) as they, contextlib.closing(Side(ours)) as we:
+            they.has_cas = we.has_cas = is_whole
+            run = []
+            for number in range(COMMANDS):
+                packet, is_mutated = generator.packet()
+                # One that may close the connection is sent alone.
+                if run and (is_mutated or len(run) == RUN_MAX):
+                    self.compare(they, we, run, number)
+                    run = []
+                run.append(packet)
+                if is_mutated:
+                    self.compare(they, we, run, number)
+                    run = []
 
     def compare(self, they, we, run, number):
         for packet, theirs, ours in zip(run, they.ask(run), we.ask(run)):
