@@ -151,6 +151,7 @@ static void probe_done(struct probe *probe, enum probe_result result)
         return;
     }
     metric_add(&health->server->more.probes_failed, 1);
+    location_doubt(&health->server->location);
     if (health->state == HEALTH_EJECTED)
         wait_ejected(health);
     else if (!may_be_a_pause(health) && health->may_eject(health, result == PROBE_REFUSED))
@@ -218,6 +219,14 @@ void health_init(struct health *health, struct server *server)
     health->probe.tell = tell;
     probe_init(&health->probe, server);
     loop_timer_init(server->loop, &health->timer, timer_rang);
+}
+
+void health_hurry(struct health *health)
+{
+    if (health_is_served(health) || health->is_retired)
+        return;
+    probe_stop(&health->probe);
+    loop_timer_set(&health->timer, 0);
 }
 
 void health_retire(struct health *health)

@@ -52,6 +52,9 @@ void health_failed(struct health *health, bool is_refusal);
 /* Sends a probe if it is up; only whether there is an answer in time matters. */
 void health_ask(struct health *health);
 
+/* It may be elsewhere now: if it is out of use, it is asked at once. */
+void health_hurry(struct health *health);
+
 /* Whether requests go to it. */
 static inline bool health_is_served(const struct health *health)
 {

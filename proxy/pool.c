@@ -109,6 +109,8 @@ static void follow_location(struct location *location)
 
     for (uint32_t i = 0; i < place->upstream_count; i++)
         upstream_follow(&place->upstreams[i]);
+    if (location->count != 0)
+        health_hurry(&place->health);
 }
 
 /* --- servers --- */

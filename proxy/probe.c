@@ -11,6 +11,7 @@ struct probe_link {
     struct conn conn;
     struct probe *probe; /* NULL: it is over */
     struct server *server;
+    struct addr addr;
     unsigned replies_left;
     bool is_telling; /* it has answered, and is told more */
     struct reply reply;
@@ -70,7 +71,11 @@ static bool is_refused(const struct probe_link *link)
 
 static void timer_rang(struct loop_timer *timer)
 {
-    probe_end(container_of(timer, struct probe, timer), PROBE_SILENT);
+    struct probe *probe = container_of(timer, struct probe, timer);
+
+    if (probe->link != NULL)
+        location_avoid(&probe->server->location, &probe->link->addr);
+    probe_end(probe, PROBE_SILENT);
 }
 
 static size_t link_input(struct conn *conn, struct str in)
@@ -152,7 +157,8 @@ static void connect_next(struct probe *probe)
     server->links++;
     metric_add(&server->connections->total_connections, 1);
     metric_add(&server->connections->curr_connections, 1);
-    conn_connect(&link->conn, server->loop, &location->addrs[next], &link_ops);
+    link->addr = location->addrs[next];
+    conn_connect(&link->conn, server->loop, &link->addr, &link_ops);
     if (!say(link))
         conn_fail(&link->conn, ENOMEM);
 }

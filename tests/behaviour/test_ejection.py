@@ -356,6 +356,60 @@ class Silent(Ejection):
             wait_until(lambda: self.home(wire) == before)
 
 
+class Overload(Ejection):
+    """O-08: more is asked of one key's server than it can do."""
+
+    def test_what_is_too_much_is_refused_and_nobody_is_ejected(self):
+        nodes = self.fakes(2)
+        turn = threading.Lock()
+
+        def work(line):
+            with turn:
+                time.sleep(0.002)
+            return nodes[0].ordinary(line)
+        proxy = self.proxy(nodes, 'auto_eject_hosts: true', 'timeout: 400',
+                           'server_failure_limit: 1', 'server_queue_max: 40')
+        wire = self.wire(proxy)
+        key, other = [[key for key, home in self.home(wire).items() if home == 'node%d' % i][0]
+                      for i in range(2)]
+        nodes[0].answer = work
+
+        def ask_for(seconds, depth, clients):
+            """Answers a second; how many were busy, how many something else."""
+            counts, until = {'good': 0, 'busy': 0, 'else': 0}, time.monotonic() + seconds
+
+            def client():
+                with Wire(proxy) as one:
+                    while time.monotonic() < until:
+                        one.socket.sendall(b'get %s\r\n' % key * depth)
+                        for _ in range(depth):
+                            line = one.file.readline()
+                            kind = ('good' if line.startswith(b'VALUE') else
+                                    'busy' if line == b'SERVER_ERROR busy\r\n' else 'else')
+                            if kind == 'good':
+                                one.file.readline(), one.file.readline()
+                            counts[kind] += 1
+                        if line == b'SERVER_ERROR busy\r\n':
+                            time.sleep(0.01)
+            threads = [threading.Thread(target=client) for _ in range(clients)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(60)
+            return counts['good'] / seconds, counts['busy'], counts['else']
+        capacity, busy, _ = ask_for(2, 20, 1)
+        self.assertEqual(busy, 0)
+        goodput, busy, lost = ask_for(3, 30, 4)  # 120 wait where 40 may
+        self.assertGreater(busy, 0)
+        self.assertEqual(lost, 0)
+        self.assertGreaterEqual(goodput, 0.8 * capacity)
+        self.assertEqual(stats_of(proxy)['server_ejects'], 0)
+        began = time.monotonic()  # and at once it is as if nothing had been
+        self.assertEqual(wire.get(key), 'node0')
+        self.assertEqual(wire.get(other), 'node1')
+        self.assertLess(time.monotonic() - began, 1)
+
+
 class Redis(Ejection):
     def test_a_probe_says_the_password_first_and_a_server_that_loads_is_not_let_in(self):
         def talk(node, words):

@@ -144,6 +144,26 @@ class Lookups(unittest.TestCase):
         old.stop()
         wait_until(lambda: wire.get(b'k') == 'new')
 
+    def test_an_ejected_server_that_moves_is_probed_where_it_is_now(self):
+        """At once, however long its next probe would have taken; without an interval, too."""
+        for interval in 200, 0:
+            old, other = self.fake('node'), self.fake('other')
+            new = self.fake('node', host='127.0.0.2', port=old.port)
+            self.names.set(node='127.0.0.1')
+            proxy = self.proxy(['node.test:%d:1 a' % old.port, '127.0.0.1:%d:1 b' % other.port],
+                               'auto_eject_hosts: true', 'server_failure_limit: 1',
+                               'server_retry_timeout: %d' % (600000 if interval else 300),
+                               'resolve_interval: %d' % interval)
+            wire = self.wire(proxy)
+            self.assertEqual({wire.get(key) for key in KEYS}, {'node', 'other'})
+            old.stop()
+            wait_until(lambda: {wire.get(key) for key in KEYS} == {'other'})
+            self.names.set(node='127.0.0.2')
+            began = time.monotonic()
+            wait_until(lambda: {wire.get(key) for key in KEYS} == {'node', 'other'})
+            self.assertLess(time.monotonic() - began, 4)
+            self.assertEqual(new.lines[0], b'version\r\n')
+
     def test_a_silent_name_server_holds_up_nobody(self):
         """O-11: latencies stay; and statistics are answered, and the proxy ends when told."""
         node = self.fake('node')
