@@ -2,8 +2,8 @@
 once, and has grown by nothing to speak of."""
 import contextlib
 import os
+import random
 import socket
-import tempfile
 import time
 import unittest
 
@@ -11,6 +11,7 @@ from fake import FakeNode
 from procs import Proxy, Redis, pool
 from resp import Error, Wire, read_raw, request
 
+SEED = int(os.environ.get('SEED', random.SystemRandom().randrange(1 << 32)))
 GROWTH_MAX_KB = 4096
 SANITIZED = os.environ.get('BUILD', 'asan').endswith('san')  # keeps what is freed for a while
 
@@ -276,6 +277,77 @@ class Servers(Case):
             self.assertNotIn('\x1b', self.proxy.said())
             self.assert_alive('secret')
             self.stack.pop_all().close()
+
+
+class Mangler:
+    """Valid data with bytes turned, taken out, doubled and put in."""
+
+    PIECES = [b'\r\n', b'*', b'$', b'-1', b'0', b'\0', b'\xff', b'*1\r\n', b'$-1\r\n', b'"', b' ',
+              b'9' * 20, b'+OK\r\n', b'-ERR x\r\n', b':1\r\n', b'$5\r\nhello\r\n']
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+
+    def mangle(self, data):
+        data = bytearray(data)
+        for _ in range(self.random.randrange(1, 6)):
+            at = self.random.randrange(len(data) + 1)
+            how = self.random.randrange(4)
+            if how == 0 and at < len(data):
+                data[at] ^= 1 << self.random.randrange(8)
+            elif how == 1:
+                del data[at:at + self.random.randrange(1, 5)]
+            elif how == 2:
+                data[at:at] = data[at:at + self.random.randrange(30)]
+            else:
+                data[at:at] = self.random.choice(self.PIECES)
+        return bytes(data)
+
+
+class Noise(Case):
+    """SEED=n replays a run."""
+
+    ROUNDS = int(os.environ.get('ROUNDS', '1500'))
+
+    def test_mangled_requests(self):
+        mangler = Mangler(SEED)
+        self.before(self.start(Redis()))
+        valid = [request(*words) for words in (
+            ('GET', 'k'), ('SET', 'k', 'value'), ('MGET', 'a', 'b', 'c'), ('PING', 'x'), ('ECHO', 'x'),
+            ('MSET', 'a', '1', 'b', '2'), ('DEL', 'a', 'b'), ('ZUNION', 2, 'a', 'b'), ('HELLO', 2),
+            ('SORT', 'k', 'STORE', 'd'), ('CLIENT', 'ID'), ('AUTH', 'x', 'y'), ('NONSENSE', 'x'),
+            ('OBJECT', 'ENCODING', 'k'), ('COMMAND', 'COUNT'))] + [b'PING x\r\n', b'GET "k"\r\n']
+        for _ in range(self.ROUNDS):
+            data = mangler.mangle(b''.join(mangler.random.choices(valid, k=5)))
+            with Wire(self.proxy) as wire:
+                try:
+                    wire.socket.sendall(data)
+                    wire.socket.shutdown(socket.SHUT_WR)
+                    wire.file.read()
+                except (BrokenPipeError, ConnectionResetError, OSError):
+                    pass
+        self.assert_alive()
+
+    def test_mangled_replies(self):
+        mangler = Mangler(SEED)
+        valid = (b'+OK\r\n', b':12\r\n', b'$5\r\nhello\r\n', b'*3\r\n$1\r\na\r\n$-1\r\n:1\r\n',
+                 b'*2\r\n*1\r\n+x\r\n*0\r\n', b'-ERR no\r\n', b'*-1\r\n')
+
+        def talk(connection):
+            connection.recv(65536)
+            connection.sendall(mangler.mangle(b''.join(mangler.random.choices(valid, k=3))))
+        fakes = [self.start(FakeNode(talk)) for _ in range(2)]
+        self.proxy = self.start(Proxy(pool(fakes, 'redis: true', 'timeout: 20000')))
+        keys = ['k%d' % i for i in range(8)]
+        with Wire(self.proxy) as wire:
+            for number in range(self.ROUNDS):
+                words = mangler.random.choice((('GET', keys[number % 8]), ('MGET', *keys),
+                                               ('DEL', *keys), ('MSET', *keys), ('INCR', 'k1')))
+                wire.send(*words)
+                wire.send('ECHO', 'end %d' % number)
+                read_raw(wire.file)
+                self.assertEqual(wire.read(), b'end %d' % number, 'SEED=%d' % SEED)
+        self.assert_alive()
 
 
 if __name__ == '__main__':
