@@ -6,8 +6,9 @@ import subprocess
 import tempfile
 import unittest
 
+import resp
 from fakes import Gate, Wire, wait_until
-from procs import Node, Program, free_port
+from procs import Node, Program, Redis, free_port
 
 HASHES = ('one_at_a_time md5 crc16 crc32 crc32a fnv1_64 fnv1a_64 fnv1_32 fnv1a_32 hsieh murmur '
           'jenkins').split()
@@ -92,6 +93,31 @@ class SideBySide(unittest.TestCase):
                         self.assertEqual(reader.get(key), mark.decode(), (name, key))
                         found += 1
         self.assertEqual(found, 24 * 200)
+
+    def test_redis_pools_find_what_the_other_stored(self):
+        """Keys of all shapes, split commands, and scripts by their first key."""
+        servers = [self.stack.enter_context(Redis()) for _ in range(3)]
+        pools = {'%s_%s' % (distribution, name): ['redis: true', 'hash: ' + name,
+                                                  'distribution: ' + distribution,
+                                                  'hash_tag: "{}"']
+                 for distribution in ('ketama', 'modula') for name in ('murmur', 'fnv1a_64', 'md5')}
+        theirs, ours = self.start(pools, ['127.0.0.1:%d:%d r%d' % (server.port, i + 1, i)
+                                          for i, server in enumerate(servers)])
+        for name in pools:
+            with resp.Wire(At(None, theirs[name])) as old, resp.Wire(At(None, ours[name])) as new:
+                for writer, reader, mark in (old, new, 'a'), (new, old, 'b'):
+                    keys = ['%s:%s:{user%d}%d' % (mark, name, i % 25, i) for i in range(60)] + \
+                           [mark + shape for shape in (' ', '\r\n', '{}x', '}{', '\0', 'k' * 3000)]
+                    pairs = [word for key in keys for word in (key, 'of ' + key)]
+                    self.assertEqual(writer.ask('MSET', *pairs), 'OK')
+                    for key in keys:
+                        self.assertEqual(reader.ask('GET', key), ('of ' + key).encode(), name)
+                        self.assertEqual(reader.ask('EVAL', "return redis.call('GET', KEYS[1])", 1,
+                                                    key), ('of ' + key).encode(), name)
+                    asked = keys[::-1] + ['none'] + keys[:3]
+                    self.assertEqual(reader.ask_raw('MGET', *asked), writer.ask_raw('MGET', *asked))
+                    self.assertEqual(reader.ask('TOUCH', *asked), len(keys) + 3)
+                    self.assertEqual(reader.ask('DEL', *asked), len(keys))
 
     def test_both_move_a_dead_servers_keys_to_the_same_others(self):
         nodes = [self.stack.enter_context(Node()) for _ in range(4)]
