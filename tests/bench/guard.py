@@ -19,12 +19,15 @@ FIGURES = os.path.join(HERE, 'guard.json')
 BUILD = os.path.join(HERE, '../../build/release')
 NODE = BUILD + '/cachenode -u root -l 127.0.0.1 -p {port} -m 64 -t 1 -c 500'
 PROXY = BUILD + '/cacheproxy -c {conf:proxy.yml} -s {port2}'
+REDIS = 'redis-server --port {port} --bind 127.0.0.1 --save "" --appendonly no'
+REDIS_PROXY = BUILD + '/cacheproxy -c {conf:proxy-redis.yml} -s {port2}'
 # (server, how many nodes behind it, {workload: options of load})
 GROUPS = [
     (NODE, 0, {'node get, depth 1': '-g 1', 'node get, depth 16': '-g 1 -d 16', 'node set, depth 16': '-g 0 -d 16',
                'node get of 100 keys': '-g 1 -m 100'}),
     (PROXY, 2, {'proxy get, depth 1': '-g 1'}),
     (PROXY, 1, {'proxy get, depth 16': '-g 1 -d 16'}),
+    (REDIS_PROXY, 1, {'proxy redis get, depth 16': '-g 1 -d 16', 'proxy redis set, depth 16': '-g 0 -d 16'}),
 ]
 INSTRUCTIONS, CALLS = 'user instructions per request', 'system calls per request'
 
@@ -33,8 +36,9 @@ def measure():
     """{workload: {figure: number}}"""
     found = {}
     for command, nodes, workloads in GROUPS:
-        args = argparse.Namespace(proto='text', conns=1, keys=2000, ops=3000, top=0, pin=False, backends=nodes,
-                                  backend=NODE, one_thread=True)
+        is_redis = command == REDIS_PROXY
+        args = argparse.Namespace(proto='resp' if is_redis else 'text', conns=1, keys=2000, ops=3000, top=0, pin=False,
+                                  backends=nodes, backend=REDIS if is_redis else NODE, one_thread=True)
         loads = [(name, shlex.split(options)) for name, options in workloads.items()]
         costs = []
         for tool in (counts.callgrind, counts.strace):
