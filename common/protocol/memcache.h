@@ -136,6 +136,13 @@ struct mc_reply {
  */
 enum parse mc_text_parse_reply(struct str in, struct mc_reply *reply);
 
+/*
+ * The short way for the reply that is expected most: the length of a VALUE line for `key`, without
+ * a CAS, with its value and CR LF, which need not be there. 0: the line is anything else, or not
+ * all there, and to be parsed.
+ */
+size_t mc_text_value_len(struct str in, struct str key);
+
 /* Whether a reply of `status` can answer the command; errors can answer any. */
 bool mc_reply_fits(const struct mc_command *command, enum mc_status status);
 

@@ -388,33 +388,58 @@ static const char *scan_digits(const char *p, const char *end, uint64_t *number)
     return p == first || p - first > 10 ? NULL : p;
 }
 
-/* "VALUE key flags length" as every server writes it, without looking at a byte twice. False:
- * it is written otherwise, or wrong, or not all there. */
+/* The numbers of a VALUE line, as every server writes them, without looking at a byte twice.
+ * Returns where the value begins; NULL: they are written otherwise, or wrong, or not all there. */
+static const char *scan_value_numbers(const char *p, const char *end, uint32_t *flags, size_t *len)
+{
+    uint64_t wide_flags, wide_len;
+
+    p = scan_digits(p, end, &wide_flags);
+    if (p == NULL || p >= end || *p != ' ')
+        return NULL;
+    p = scan_digits(p + 1, end, &wide_len);
+    if (p == NULL || end - p < 2 || p[0] != '\r' || p[1] != '\n' || wide_flags > UINT32_MAX ||
+        wide_len > MC_BODY_MAX - 2)
+        return NULL;
+    *flags = (uint32_t)wide_flags;
+    *len = (size_t)wide_len;
+    return p + 2;
+}
+
+/* "VALUE key flags length" in that form. */
 static bool scan_value_line(struct str in, struct mc_reply *reply)
 {
-    const char *end = in.data + in.len, *p;
-    uint64_t flags, len;
+    struct str rest = str_skip(in, in.len < 6 ? in.len : 6);
+    const char *value;
+    size_t len;
 
-    if (in.len < 24 || memcmp(in.data, "VALUE ", 6) != 0)
+    if (rest.len < 18 || memcmp(in.data, "VALUE ", 6) != 0)
         return false;
-    in = str_skip(in, 6);
-    reply->key = (struct str){in.data, str_length_to_space(in.data, in.len)};
-    p = in.data + reply->key.len + 1;
-    if (reply->key.len == 0 || reply->key.len > MC_KEY_MAX || p >= end)
+    reply->key = (struct str){rest.data, str_length_to_space(rest.data, rest.len)};
+    if (reply->key.len == 0 || reply->key.len > MC_KEY_MAX || reply->key.len == rest.len)
         return false;
-    p = scan_digits(p, end, &flags);
-    if (p == NULL || p >= end || *p != ' ')
-        return false;
-    p = scan_digits(p + 1, end, &len);
-    if (p == NULL || end - p < 2 || p[0] != '\r' || p[1] != '\n' || flags > UINT32_MAX ||
-        len > MC_BODY_MAX - 2)
+    value = scan_value_numbers(rest.data + reply->key.len + 1, rest.data + rest.len, &reply->flags,
+                               &len);
+    if (value == NULL)
         return false;
     reply->status = MC_STATUS_VALUE;
-    reply->flags = (uint32_t)flags;
     reply->has_cas = false;
-    reply->head_len = (size_t)(p + 2 - (in.data - 6));
-    reply->body_len = (size_t)len + 2;
+    reply->head_len = (size_t)(value - in.data);
+    reply->body_len = len + 2;
     return true;
+}
+
+size_t mc_text_value_len(struct str in, struct str key)
+{
+    const char *p = in.data + 6 + key.len, *value;
+    uint32_t flags;
+    size_t len;
+
+    if (in.len < 6 + key.len + 6 || memcmp(in.data, "VALUE ", 6) != 0 || *p != ' ' ||
+        memcmp(in.data + 6, key.data, key.len) != 0)
+        return 0;
+    value = scan_value_numbers(p + 1, in.data + in.len, &flags, &len);
+    return value == NULL ? 0 : (size_t)(value - in.data) + len + 2;
 }
 
 enum parse mc_text_parse_reply(struct str in, struct mc_reply *reply)

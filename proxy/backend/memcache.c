@@ -80,6 +80,13 @@ static enum reply_step take_reply(const struct request *leaf, struct str in, str
     struct mc_reply head;
 
     reply->want = 0;
+    if (leaf->ops->value == NULL &&
+        (leaf->command->traits & (MC_RETRIEVES | MC_WITH_CAS)) == MC_RETRIEVES) {
+        size_t len = mc_text_value_len(in, leaf->key);
+
+        if (len != 0)
+            return take_only_value(in, len, reply);
+    }
     if (leaf->command->id == MC_STATS)
         return take_statistics(in, reply);
     switch (mc_text_parse_reply(in, &head)) {

@@ -41,6 +41,16 @@ static bool is_unbearable(const struct client *client)
     return unread(client) > HOARD_MIN && block_bytes() > *client->context->memory_max;
 }
 
+static void sacrifice(struct client *client)
+{
+    struct pool *pool = client->context->pool;
+
+    metric_add(&pool->more.client_memory_rejected, 1);
+    log_limited(LOG_WARNING, "pool '%s': memory is used up: closed a client with %zu bytes unread",
+                pool->config->name, unread(client));
+    client_refuse(client);
+}
+
 /* After something was answered, or input was used. */
 static void settle(struct client *client)
 {
@@ -53,12 +63,7 @@ static void settle(struct client *client)
         return;
     }
     if (is_unbearable(client)) {
-        metric_add(&client->context->pool->more.client_memory_rejected, 1);
-        log_limited(LOG_WARNING,
-                    "pool '%s': memory is used up: closed a client with %zu bytes "
-                    "unread",
-                    client->context->pool->config->name, unread(client));
-        client_refuse(client);
+        sacrifice(client);
         return;
     }
     if (conn->out.len != 0)
@@ -68,9 +73,11 @@ static void settle(struct client *client)
             conn_close_flushed(conn);
         return;
     }
-    if (conn->paused && !has_too_much(client))
+    if (conn->paused == has_too_much(client))
+        return;
+    if (conn->paused)
         conn_resume(conn);
-    else if (!conn->paused && has_too_much(client))
+    else
         conn_pause(conn);
 }
 

@@ -79,7 +79,7 @@ static bool text_write(struct chain *out, const struct request *leaf,
         return false;
     chain_commit(out, is_meta ? mc_meta_write_request(line, request)
                               : mc_text_write_request(line, request));
-    if (chain_append(out, input->body, &block_keeper, input->block))
+    if (input->body.len == 0 || chain_append(out, input->body, &block_keeper, input->block))
         return true;
     chain_truncate(out, before);
     return false;

@@ -1,7 +1,5 @@
-#include <check.h>
-#include <stdlib.h>
-
 #include "common/metric/histogram.h"
+#include "tests/unit/unit.h"
 
 START_TEST(a_duration_is_counted_in_the_first_bucket_that_reaches_it)
 {
@@ -28,19 +26,6 @@ START_TEST(sums_add_up)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("histogram");
-    TCase *tests = tcase_create("histogram");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_test(tests, a_duration_is_counted_in_the_first_bucket_that_reaches_it);
-    tcase_add_test(tests, sums_add_up);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("metric/histogram",
+          tcase_add_test(tests, a_duration_is_counted_in_the_first_bucket_that_reaches_it);
+          tcase_add_test(tests, sums_add_up);)

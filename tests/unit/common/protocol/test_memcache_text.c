@@ -262,6 +262,30 @@ START_TEST(a_written_value_line_reads_back)
 }
 END_TEST
 
+START_TEST(the_short_way_tells_the_same_length_as_parsing)
+{
+    static const char whole[] = "VALUE foo 7 12\r\n";
+
+    ck_assert_int_eq(mc_text_parse_reply(str_of(whole), &reply), PARSE_DONE);
+    ck_assert_uint_eq(mc_text_value_len(str_of(whole), STR("foo")),
+                      reply.head_len + reply.body_len);
+    for (size_t len = 0; len < sizeof(whole) - 1; len++)
+        ck_assert_uint_eq(mc_text_value_len((struct str){whole, len}, STR("foo")), 0);
+}
+END_TEST
+
+static const char *const long_ways[] = {
+    "VALUE fop 7 12\r\n",  "VALUE foo 7 12 5\r\n",         "VALUE fooo 7 12\r\n",
+    "VALUE foo 7 12 \r\n", "VALUE foo 4294967296 12\r\n",  "VALUE foo 7 2147483646\r\n",
+    "VALUE foo  7 12\r\n", "VALUE foo 7 12\nxxxxxxxxxxxx", "END\r\nxxxxxxxxxxxxxxxxxxxx",
+};
+
+START_TEST(what_is_not_plainly_the_value_is_left_to_the_parser)
+{
+    ck_assert_uint_eq(mc_text_value_len(str_of(long_ways[_i]), STR("foo")), 0);
+}
+END_TEST
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 UNIT_MAIN("protocol/memcache_text",
@@ -281,4 +305,7 @@ UNIT_MAIN("protocol/memcache_text",
           tcase_add_test(tests, a_reply_fits_its_own_kind_of_request_and_errors_fit_all);
           tcase_add_test(tests, errors_of_servers_keep_their_text);
           tcase_add_test(tests, a_reply_line_that_never_ends_is_given_up);
-          tcase_add_test(tests, a_written_value_line_reads_back);)
+          tcase_add_test(tests, a_written_value_line_reads_back);
+          tcase_add_test(tests, the_short_way_tells_the_same_length_as_parsing);
+          tcase_add_loop_test(tests, what_is_not_plainly_the_value_is_left_to_the_parser, 0,
+                              COUNT(long_ways));)

@@ -1,8 +1,8 @@
-#include <check.h>
 #include <stdlib.h>
 
 #include "common/protocol/resp.h"
 #include "common/protocol/resp_commands.h"
+#include "tests/unit/unit.h"
 
 static const struct resp_limits limits = {RESP_ARGUMENTS_MAX, RESP_BULK_MAX, false};
 
@@ -240,31 +240,18 @@ END_TEST
 
 #define COUNT(array) (int)(sizeof(array) / sizeof((array)[0]))
 
-int main(void)
-{
-    Suite *suite = suite_create("resp");
-    TCase *tests = tcase_create("resp");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_test(tests, a_request_is_scanned_from_whatever_pieces_it_comes_in);
-    tcase_add_test(tests, a_long_string_says_how_much_is_wanted);
-    tcase_add_test(tests, an_empty_array_is_no_request);
-    tcase_add_loop_test(tests, a_wrong_request_is_refused_with_the_reason, 0, COUNT(wrong));
-    tcase_add_test(tests, who_is_unknown_may_say_little);
-    tcase_add_loop_test(tests, a_line_of_words_becomes_an_array, 0, COUNT(lines));
-    tcase_add_test(tests, an_empty_line_is_no_request);
-    tcase_add_loop_test(tests, quotes_that_do_not_end_are_refused, 0, COUNT(unbalanced));
-    tcase_add_test(tests, a_line_without_end_is_refused);
-    tcase_add_loop_test(tests, a_reply_is_scanned_from_whatever_pieces_it_comes_in, 0,
-                        COUNT(replies));
-    tcase_add_loop_test(tests, what_is_none_of_resp2_is_refused, 0, COUNT(bad_replies));
-    tcase_add_test(tests, arrays_within_each_other_have_a_limit);
-    tcase_add_test(tests, every_command_is_found_in_any_case);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("protocol/resp",
+          tcase_add_test(tests, a_request_is_scanned_from_whatever_pieces_it_comes_in);
+          tcase_add_test(tests, a_long_string_says_how_much_is_wanted);
+          tcase_add_test(tests, an_empty_array_is_no_request);
+          tcase_add_loop_test(tests, a_wrong_request_is_refused_with_the_reason, 0, COUNT(wrong));
+          tcase_add_test(tests, who_is_unknown_may_say_little);
+          tcase_add_loop_test(tests, a_line_of_words_becomes_an_array, 0, COUNT(lines));
+          tcase_add_test(tests, an_empty_line_is_no_request);
+          tcase_add_loop_test(tests, quotes_that_do_not_end_are_refused, 0, COUNT(unbalanced));
+          tcase_add_test(tests, a_line_without_end_is_refused);
+          tcase_add_loop_test(tests, a_reply_is_scanned_from_whatever_pieces_it_comes_in, 0,
+                              COUNT(replies));
+          tcase_add_loop_test(tests, what_is_none_of_resp2_is_refused, 0, COUNT(bad_replies));
+          tcase_add_test(tests, arrays_within_each_other_have_a_limit);
+          tcase_add_test(tests, every_command_is_found_in_any_case);)
