@@ -80,8 +80,8 @@ static enum reply_step take_reply(const struct request *leaf, struct str in, str
     struct mc_reply head;
 
     reply->want = 0;
-    if (leaf->ops->value == NULL &&
-        (leaf->command->traits & (MC_RETRIEVES | MC_WITH_CAS)) == MC_RETRIEVES) {
+    if ((leaf->command->traits & (MC_RETRIEVES | MC_WITH_CAS)) == MC_RETRIEVES &&
+        leaf->ops->value == NULL) {
         size_t len = mc_text_value_len(in, leaf->key);
 
         if (len != 0)
