@@ -5,6 +5,7 @@
 #include "cachenode/stats.h"
 #include "cachenode/udp.h"
 #include "cachenode/worker.h"
+#include "common/base/thread.h"
 
 enum { SECOND_US = 1000000 };
 
@@ -95,7 +96,7 @@ bool worker_start(struct worker *worker, struct store *store, const struct stats
     worker->is_running =
         worker->context.user != NULL &&
         (source->watch == NULL || watch_add_log(source->watch, &worker->context.user->log)) &&
-        pthread_create(&worker->thread, NULL, worker_run, worker) == 0;
+        thread_start(&worker->thread, worker_run, worker);
     return worker->is_running;
 }
 

@@ -1,5 +1,6 @@
 /* flush_all version verbosity mn quit */
 #include <signal.h>
+#include <unistd.h>
 
 #include "cachenode/commands/commands.h"
 #include "cachenode/settings.h"
@@ -80,7 +81,7 @@ void command_shutdown(struct session *session, const struct mc_request *request,
         session_reply(session, STR("CLIENT_ERROR invalid shutdown mode\r\n"));
     } else {
         session->wants_close = true;
-        raise(is_graceful ? SIGUSR1 : SIGINT);
+        kill(getpid(), is_graceful ? SIGUSR1 : SIGINT);
     }
 }
 

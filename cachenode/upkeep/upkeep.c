@@ -5,6 +5,7 @@
 
 #include "cachenode/upkeep/upkeep.h"
 #include "common/base/clock.h"
+#include "common/base/thread.h"
 
 /* What there is to do: a step, whether more is to be done at once, and else how long to wait. */
 static const struct job {
@@ -92,7 +93,7 @@ struct upkeep *upkeep_start(struct store *store, struct watch *watch)
     upkeep->user = store_user_create(store);
     upkeep->watch = watch;
     if (upkeep->user == NULL || (watch != NULL && !watch_add_log(watch, &upkeep->user->log)) ||
-        pthread_create(&upkeep->thread, NULL, upkeep_run, upkeep) != 0) {
+        !thread_start(&upkeep->thread, upkeep_run, upkeep)) {
         upkeep_free(upkeep);
         return NULL;
     }

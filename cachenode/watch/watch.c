@@ -10,6 +10,7 @@
 #include "cachenode/watch/watch.h"
 #include "common/base/lock.h"
 #include "common/base/log.h"
+#include "common/base/thread.h"
 #include "common/metric/metric.h"
 #include "common/net/conn.h"
 
@@ -294,8 +295,7 @@ struct watch *watch_start(const struct watch_options *options)
         return NULL;
     }
     loop_timer_init(&watch->loop, &watch->timer, look);
-    if (!watch_add_log(watch, &watch->log) ||
-        pthread_create(&watch->thread, NULL, watch_run, watch) != 0) {
+    if (!watch_add_log(watch, &watch->log) || !thread_start(&watch->thread, watch_run, watch)) {
         watch_log_close(&watch->log);
         loop_close(&watch->loop);
         free(watch);

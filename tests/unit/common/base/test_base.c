@@ -11,6 +11,7 @@
 #include "common/base/lock.h"
 #include "common/base/log.h"
 #include "common/base/random.h"
+#include "common/base/thread.h"
 #include "tests/unit/unit.h"
 
 struct thing {
@@ -154,6 +155,26 @@ START_TEST(a_turn_keeps_its_time)
 }
 END_TEST
 
+static void *note_mask(void *mask)
+{
+    pthread_sigmask(SIG_SETMASK, NULL, mask);
+    return NULL;
+}
+
+START_TEST(signals_to_the_process_are_the_first_threads_and_faults_each_threads_own)
+{
+    sigset_t mask, ours;
+    pthread_t thread;
+
+    ck_assert(thread_start(&thread, note_mask, &mask));
+    pthread_join(thread, NULL);
+    pthread_sigmask(SIG_SETMASK, NULL, &ours);
+    ck_assert(sigismember(&mask, SIGTERM) && sigismember(&mask, SIGHUP));
+    ck_assert(!sigismember(&mask, SIGSEGV) && !sigismember(&mask, SIGABRT));
+    ck_assert(!sigismember(&ours, SIGTERM));
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, a_list_keeps_its_order_and_elements_leave_it_alone);
@@ -167,6 +188,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, what_a_peer_can_provoke_is_limited_per_second);
     tcase_add_test(tests, random_numbers_stay_below_their_limit_and_reach_all_of_it);
     tcase_add_test(tests, a_turn_keeps_its_time);
+    tcase_add_test(tests, signals_to_the_process_are_the_first_threads_and_faults_each_threads_own);
 }
 
 UNIT_MAIN("base", add_tests(tests);)
