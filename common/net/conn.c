@@ -324,6 +324,10 @@ static void conn_event(evutil_socket_t fd, short what, void *arg)
         conn_flush_later(conn);
     if (what & EV_READ)
         conn_read(conn);
+    /* Who has filled a block is written to at once, that the next one fills it while it is in
+     * the processor's cache. */
+    if (conn->flushing && !conn->dying && conn->out.len >= BLOCK_SIZE)
+        conn_flush(conn);
 }
 
 /* --- ends --- */
