@@ -189,6 +189,56 @@ class Dead(Ejection):
         self.assertEqual(stats_of(proxy)['server_ejects'], 0)
 
 
+class Changing(Ejection):
+    def test_each_worker_finds_out_for_itself(self):
+        nodes = self.fakes(3)
+        proxy = self.stack.enter_context(Proxy(
+            pool(nodes, *EJECTING, 'server_failure_limit: 1', 'server_retry_timeout: 50',
+                 'server_retry_timeout_max: 100'), '-w', '3'))
+        wires = [self.wire(proxy) for _ in range(16)]
+
+        def homes():
+            return {wire.get(key) for wire in wires for key in KEYS[:40]}
+        everyone = {'node0', 'node1', 'node2'}
+        self.assertEqual(homes(), everyone)
+        nodes[1].stop()
+        wait_until(lambda: homes() == everyone - {'node1'})
+        workers = stats_of(proxy)['node1']['down']
+        self.assertTrue(1 <= workers <= 3)  # those that have one of the clients
+        self.assertEqual(stats_of(proxy)['server_ejects'], workers)
+        nodes[1].start()
+        wait_until(lambda: homes() == everyone)
+        wait_until(lambda: stats_of(proxy)['node1']['down'] == 0)
+
+    def test_a_new_configuration_lets_no_dead_server_in(self):
+        nodes = self.fakes(3)
+        proxy = self.proxy(nodes, *EJECTING, 'server_failure_limit: 1',
+                           'server_retry_timeout: 600000')
+        wire = self.wire(proxy)
+        before = self.home(wire)
+        self.eject(wire, proxy, nodes[0])
+        without = self.home(wire)
+        with open(proxy.config.name) as file:
+            text = file.read()
+
+        def load(changed):
+            with open(proxy.config.name, 'w') as file:
+                file.write(changed)
+            proxy.process.send_signal(signal.SIGHUP)
+        load(text.replace('timeout: 2000', 'timeout: 3000'))
+        wait_until(lambda: 'timeout' in proxy.said().split('ejected')[-1], proxy.said)
+        self.assertEqual(self.home(wire), without)
+        self.assertEqual(stats_of(proxy)['node0']['down'], 1)
+        # Its keys fail now, and do not move; then they move again.
+        load(text.replace('auto_eject_hosts: true', 'auto_eject_hosts: true\n  on_eject: error'))
+        wait_until(lambda: wire.get(KEYS[0]) and self.home(wire) == {
+            key: b'SERVER_ERROR Connection refused\r\n' if before[key] == 'node0' else before[key]
+            for key in KEYS})
+        load(text)
+        wait_until(lambda: self.home(wire) == without)
+        self.assertEqual(nodes[0].accepted, 1)
+
+
 class Flapping(Ejection):
     def test_a_server_that_returns_and_fails_waits_longer_each_time(self):
         """Killed again as soon as it is back: without longer waits, some thirty times."""
@@ -200,11 +250,13 @@ class Flapping(Ejection):
             self.eject(wire, proxy, nodes[0], mine)
             nodes[0].start()
             wait_until(lambda: stats_of(proxy)['node0']['down'] == 0)
-        waits = re.findall(r"'node0' is ejected, a probe goes out in (\d+) ms", proxy.said())
+        waits = [int(wait) for wait in re.findall(
+            r"'node0' is ejected, a probe goes out in (\d+) ms", proxy.said())]
         self.assertEqual(len(waits), 5)
-        for wait, least in zip(map(int, waits), (50, 100, 200, 400, 800)):
+        self.assertTrue(50 <= waits[0] <= 62, waits)
+        # Twice as long and up to a quarter more; longer yet if a probe failed meanwhile.
+        for wait, least in zip(waits, (50, 100, 200, 400, 800)):
             self.assertGreaterEqual(wait, least)
-            self.assertLessEqual(wait, least * 5 // 4)
 
     def test_a_server_that_is_about_as_slow_as_the_timeout_changes_state_twice_at_most(self):
         """O-07: hysteresis. It must answer a probe in half the time."""
@@ -298,7 +350,7 @@ class Silent(Ejection):
     def test_one_is_ejected_and_costs_its_clients_no_more_than_a_few_timeouts(self):
         """O-06, O-19."""
         nodes = self.nodes(3)
-        proxy = self.proxy(nodes, 'auto_eject_hosts: true', 'timeout: 200',
+        proxy = self.proxy(nodes, 'auto_eject_hosts: true', 'timeout: 1000',
                            'server_failure_limit: 2', 'server_retry_timeout: 300')
         wire = self.wire(proxy)
         mine = self.keys_of(wire, proxy, 0)
@@ -308,7 +360,7 @@ class Silent(Ejection):
         while isinstance(wire.get(mine[0]), bytes):
             errors += 1
         self.assertLessEqual(errors, 3)
-        self.assertLess(time.monotonic() - began, 3)
+        self.assertLess(time.monotonic() - began, 8)
         for key in KEYS:
             self.assertIsNone(wire.get(key), proxy.said())
         nodes[0].process.send_signal(signal.SIGCONT)
