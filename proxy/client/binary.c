@@ -2,6 +2,7 @@
  * memcached's binary protocol, for clients: servers are spoken to in meta commands.
  */
 #include "common/base/version.h"
+#include "common/bytes/number.h"
 #include "proxy/client/internal.h"
 
 static void answer(struct client *client, const struct mc_binary_request *request,
@@ -40,6 +41,34 @@ static void answer_here(struct client *client, const struct mc_binary_request *r
     }
 }
 
+/* What concerns all servers goes to them in text; false when it is none of these, or may not be. */
+static bool route_to_all(struct client *client, struct plan_input input)
+{
+    const struct mc_binary_request *packet = input.binary;
+    struct mc_request text = {.command = &mc_commands[MC_STATS]};
+    char words[32] = " ";
+    bool is_good;
+
+    if (packet->operation == BINARY_STAT && packet->key.len < sizeof(words) - 1 &&
+        client_sums_stats(packet->key)) {
+        memcpy(words + 1, packet->key.data, packet->key.len);
+        text.rest = (struct str){words, 1 + packet->key.len};
+    } else if (packet->operation == BINARY_FLUSH && input.pool->config->allow_flush_all) {
+        text.command = &mc_commands[MC_FLUSH_ALL];
+        text.rest = (struct str){words, 1 + number_format(words + 1, packet->exptime > INT32_MAX
+                                                                         ? INT32_MAX
+                                                                         : packet->exptime)};
+    } else {
+        return false;
+    }
+    input.packet = packet;
+    input.text = &text;
+    is_good = packet->operation == BINARY_STAT ? plan_stats(&input) : plan_flush(&input);
+    if (!is_good)
+        client_answer_no_memory(client);
+    return true;
+}
+
 static size_t binary_take(struct client *client, struct str in)
 {
     struct mc_binary_request request;
@@ -74,10 +103,12 @@ static size_t binary_take(struct client *client, struct str in)
     body = (struct str){in.data + request.head_len, request.body_len};
     input = client_plan_input(client, body);
     input.binary = &request;
-    if (!binary_can_be_sent(&request))
+    if (binary_can_be_sent(&request)) {
+        if (!plan_binary(&input))
+            client_answer_no_memory(client);
+    } else if (!route_to_all(client, input)) {
         answer_here(client, &request);
-    else if (!plan_binary(&input))
-        client_answer_no_memory(client);
+    }
     return request.head_len + request.body_len;
 }
 

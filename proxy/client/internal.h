@@ -53,6 +53,9 @@ struct plan_input client_plan_input(struct client *client, struct str body);
 /* Does what is due when a plan found no memory. */
 void client_answer_no_memory(struct client *client);
 
+/* Whether these statistics, as the words behind `stats`, are told for all servers together. */
+bool client_sums_stats(struct str what);
+
 /* Closes the connection at once. */
 void client_refuse(struct client *client);
 

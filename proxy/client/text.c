@@ -70,8 +70,7 @@ static void answer_here(struct client *client, const struct mc_request *request)
     }
 }
 
-/* What of the statistics can be told for all servers together. */
-static bool is_summed(struct str what)
+bool client_sums_stats(struct str what)
 {
     static const struct str words[] = {{"", 0}, {"settings", 8}, {"items", 5}, {"slabs", 5}};
     struct str word = str_next_word(&what);
@@ -107,7 +106,7 @@ static bool route_to_all(struct client *client, const struct plan_input *input)
     bool is_good;
 
     all.text = &request;
-    if (request.command->id == MC_STATS && is_summed(request.rest))
+    if (request.command->id == MC_STATS && client_sums_stats(request.rest))
         is_good = plan_stats(&all);
     else if (request.command->id == MC_FLUSH_ALL && input->pool->config->allow_flush_all &&
              is_flush(&request))

@@ -250,7 +250,7 @@ static enum mc_binary_status status_of(const struct request *leaf, int status)
 }
 
 /* An error line of the server's. */
-static void reply_refusal(struct request *leaf, struct str line)
+void binary_reply_refusal(struct request *leaf, struct str line)
 {
     static const struct {
         struct str line;
@@ -270,6 +270,18 @@ static void reply_refusal(struct request *leaf, struct str line)
     reply_status(leaf, BINARY_INTERNAL_ERROR, (struct str){line.data, line.len - 2});
 }
 
+void binary_reply_statistic(struct request *request, struct str name, struct str value)
+{
+    reply_packet(request, BINARY_OK, STR(""), name, value.len, 0);
+    request_reply(request, value, NULL);
+}
+
+void binary_reply_done(struct request *request)
+{
+    if (!is_quiet(request))
+        reply_packet(request, BINARY_OK, STR(""), STR(""), 0, 0);
+}
+
 static void binary_end(struct request *leaf, int status, struct str bytes, struct block *block)
 {
     struct mc_reply reply;
@@ -279,7 +291,7 @@ static void binary_end(struct request *leaf, int status, struct str bytes, struc
     if (status == MC_STATUS_VA)
         value = (struct str){bytes.data + reply.head_len, reply.body_len - 2};
     if (status == MC_STATUS_ERROR)
-        reply_refusal(leaf, bytes);
+        binary_reply_refusal(leaf, bytes);
     else if (status == MC_STATUS_HD || status == MC_STATUS_VA || status == MC_STATUS_OK)
         reply_success(leaf, &reply, value, block);
     else if (status == MC_STATUS_EN)
@@ -329,10 +341,7 @@ bool plan_binary(const struct plan_input *input)
     if (leaf == NULL)
         return false;
     leaf->ops = &binary_ops;
-    leaf->binary = (struct request_binary){.opaque = request->opaque,
-                                           .code = request->code,
-                                           .operation = request->operation,
-                                           .shape = request->shape};
+    leaf->binary = request_binary_of(request);
     if (!request_set_key(leaf, request->key)) {
         request_free(leaf);
         return false;

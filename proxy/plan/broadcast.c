@@ -164,19 +164,32 @@ static void add_server(struct summary *summary, struct str text)
 
 static void reply_row(struct request *parent, const struct statistic *row)
 {
-    char line[512], value[64];
+    char line[512], number[64];
+    struct str name = {row->name.data, row->name.len < 250 ? row->name.len : 250};
+    struct str value = {number, 0};
     int len;
 
     if (row->is_number)
-        snprintf(value, sizeof(value), "%llu", (unsigned long long)row->number);
+        value.len = number_format(number, row->number);
     else if (row->is_decimal)
-        snprintf(value, sizeof(value), "%.6f", row->decimal);
+        value.len = (size_t)snprintf(number, sizeof(number), "%.6f", row->decimal);
     else
-        snprintf(value, sizeof(value), "%.*s", (int)(row->value.len < 60 ? row->value.len : 60),
-                 row->value.data);
-    len = snprintf(line, sizeof(line), "STAT %.*s %s\r\n",
-                   (int)(row->name.len < 250 ? row->name.len : 250), row->name.data, value);
+        value = (struct str){row->value.data, row->value.len < 60 ? row->value.len : 60};
+    if (request_is_binary(parent)) {
+        binary_reply_statistic(parent, name, value);
+        return;
+    }
+    len = snprintf(line, sizeof(line), "STAT %.*s %.*s\r\n", STR_ARG(name), STR_ARG(value));
     request_reply(parent, (struct str){line, (size_t)len}, NULL);
+}
+
+/* The last of the reply: `line`, or what a packet says instead. */
+static void reply_end(struct request *parent, struct str line)
+{
+    if (request_is_binary(parent))
+        binary_reply_done(parent);
+    else
+        request_reply(parent, line, NULL);
 }
 
 static void stats_end(struct request *leaf, int status, struct str bytes, struct block *block)
@@ -208,7 +221,7 @@ static void stats_join(struct request *parent)
     } else {
         for (size_t i = 0; i < summary.count; i++)
             reply_row(parent, &summary.rows[i]);
-        request_reply(parent, STR("END\r\n"), NULL);
+        reply_end(parent, STR("END\r\n"));
     }
     free(summary.rows);
 }
@@ -245,7 +258,7 @@ static void flush_join(struct request *parent)
     if (parent->multi->failed_count != 0)
         multi_reply_error(parent);
     else
-        request_reply(parent, STR("OK\r\n"), NULL);
+        reply_end(parent, STR("OK\r\n"));
 }
 
 static const struct multi_kind flush_kind = {

@@ -70,7 +70,10 @@ void multi_reply_error(struct request *parent)
     }
     if (multi->is_own_error && parent->owner != NULL)
         metric_add(parent->owner->forward_errors, 1);
-    request_reply(parent, (struct str){multi->error, multi->error_len}, NULL);
+    if (request_is_binary(parent))
+        binary_reply_refusal(parent, (struct str){multi->error, multi->error_len});
+    else
+        request_reply(parent, (struct str){multi->error, multi->error_len}, NULL);
 }
 
 static void set_error(struct multi *multi, struct str line, bool is_own)
@@ -263,6 +266,8 @@ bool multi_send_to_all(const struct plan_input *input, const struct mc_command *
         return false;
     parent->name = command->name;
     parent->noreply = input->text->noreply;
+    if (input->packet != NULL)
+        parent->binary = request_binary_of(input->packet);
     for (uint32_t i = 0; i < input->pool->config->server_count; i++) {
         multi_add_slot(multi, STR(""), STR(""));
         parts[i].server = input->pool->servers[i];

@@ -29,6 +29,7 @@ struct plan_input {
         const struct mc_binary_request *binary;
         const struct redis_request *redis;
     };
+    const struct mc_binary_request *packet; /* that `text` stands for; NULL: for itself */
     struct str body; /* what is passed on as it came: a value, or all; in `block` */
     struct block *block;
 };
@@ -56,6 +57,27 @@ bool plan_binary(const struct plan_input *input);
 
 /* Whether there is a meta command for the packet, and its key is not too long for one. */
 bool binary_can_be_sent(const struct mc_binary_request *request);
+
+/* What the reply to a packet needs of it. */
+static inline struct request_binary request_binary_of(const struct mc_binary_request *packet)
+{
+    return (struct request_binary){.opaque = packet->opaque,
+                                   .code = packet->code,
+                                   .operation = packet->operation,
+                                   .shape = packet->shape};
+}
+
+/* Whether the reply to it is to be a packet. */
+static inline bool request_is_binary(const struct request *request)
+{
+    return request->binary.operation != BINARY_UNKNOWN;
+}
+
+/* Packets of a reply that is made of several servers': a statistic; that it is done; the error
+ * line of one of them. */
+void binary_reply_statistic(struct request *request, struct str name, struct str value);
+void binary_reply_done(struct request *request);
+void binary_reply_refusal(struct request *request, struct str line);
 
 /* request_owner.write_error of who speaks the binary protocol. */
 void binary_write_error(struct request *request, const char *text);

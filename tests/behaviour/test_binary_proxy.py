@@ -191,11 +191,40 @@ class AsANode(Case):
         for one in (packet('NOOP'), packet('VERSION'), packet('GET', code=0x50),
                     packet('GET', b'key', b'value', b'extr', code=0xff)):
             self.check(one)
-        for name in ('FLUSH', 'FLUSHQ', 'STAT', 'VERBOSITY', 'SASL_LIST'):
+        for name, key in (('FLUSH', b''), ('FLUSHQ', b''), ('VERBOSITY', b''), ('SASL_LIST', b''),
+                          ('STAT', b'conns'), ('STAT', b'items' + b' ' * 200 + b'x'),
+                          ('STAT', b' ' * 249 + b'x')):
             extras = b'\0\0\0\0' if name == 'VERBOSITY' else b''
-            [reply] = self.wire.ask(packet(name, extras=extras))
+            [reply] = self.wire.ask(packet(name, key, extras=extras))
             self.assertEqual((reply.code, reply.status, reply.value),
                              (OPCODES[name], 0x81, b'Unknown command'))
+
+    def test_statistics_of_all_servers(self):
+        keys = [b'key%d' % i for i in range(60)]
+        self.check(*[store('SETQ', key, b'x') for key in keys])
+        for key in b'', b'settings', b'items', b'slabs', b'items' + b' ' * 20:
+            replies = self.wire.ask(packet('STAT', key))
+            names = [reply.body[:-len(reply.value) or None] for reply in replies]
+            self.assertEqual({reply.status for reply in replies}, {0})
+            self.assertEqual((names[-1], replies[-1].value), (b'', b''))
+            stats = dict(zip(names, [reply.value for reply in replies]))
+            if key == b'':
+                self.assertEqual((stats[b'curr_items'], stats[b'threads']), (b'60', b'3'))
+        # No room is left for more than the longest of these words.
+        for key in b'items' + b' ' * 240, b' ' * 245 + b'items':
+            self.assertEqual(self.wire.ask(packet('STAT', key))[-1].status, 0x81)
+
+    def test_a_flush_where_it_is_allowed(self):
+        self.proxy = self.start(Proxy(pool([self.start(Node('-t', '1')) for _ in range(3)],
+                                           'allow_flush_all: true')))
+        self.wire = self.start(Wire(self.proxy))
+        keys = [b'key%d' % i for i in range(60)]
+        for flush in (packet('FLUSH'), packet('FLUSHQ'), packet('FLUSH', extras=b'\0' * 4),
+                      packet('FLUSHQ', extras=b'\0\0\x0f\xff'),
+                      packet('FLUSH', extras=b'\xff\xff\xff\xff')):
+            self.check(*[store('SETQ', key, b'x') for key in keys])
+            self.check(packet('GET', b'key1'), flush)
+            self.check(*[packet('GETKQ', key) for key in keys])
 
     def test_quit(self):
         for name, replies in (('QUIT', 1), ('QUITQ', 0)):
@@ -267,6 +296,8 @@ class Servers(Case):
         node = self.start(Node())
         wire = self.start(Wire(self.start(Proxy(pool([node])))))
         node.kill()
+        [reply] = wire.ask(packet('STAT'))
+        self.assertEqual((reply.status, reply.value), (0x84, b'SERVER_ERROR Connection refused'))
         for one in (packet('GET', b'k'), packet('GETKQ', b'k'), store('SETQ', b'k', b'v'),
                     packet('DELETEQ', b'k'), number('INCRQ', b'k', 1), timed('GATQ', b'k', 1)):
             [reply] = wire.ask(one)
