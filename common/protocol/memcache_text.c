@@ -267,7 +267,7 @@ enum parse mc_text_parse_request(struct str in, struct mc_request *request)
         line.len--;
     arguments = line;
     name = str_next_word(&arguments);
-    if (name.len == 0)
+    if (name.len == 0 || line.len == 1)
         return bad(request, bad_line);
     request->command = command_find(name);
     if (request->command == NULL)
