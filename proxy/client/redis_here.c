@@ -12,11 +12,17 @@
 /* The level of Redis' protocol that the commands of resp_commands.h are of. */
 #define REDIS_VERSION "7.0.0"
 
-static void answer_bulk(struct client *client, struct str text)
+/* A line of a type and a number. */
+static void answer_number(struct client *client, char type, uint64_t number)
 {
     char line[RESP_NUMBER_ROOM];
 
-    client_answer(client, (struct str){line, resp_write_number(line, '$', text.len)});
+    client_answer(client, (struct str){line, resp_write_number(line, type, number)});
+}
+
+static void answer_bulk(struct client *client, struct str text)
+{
+    answer_number(client, '$', text.len);
     client_answer(client, text);
     client_answer(client, STR("\r\n"));
 }
@@ -154,7 +160,6 @@ static void answer_client(struct client *client, const struct redis_request *req
 {
     struct str rest = request->arguments;
     struct str what = resp_next_argument(&rest);
-    char line[RESP_NUMBER_ROOM];
 
     if (redis_is_word(what, "SETNAME") || redis_is_word(what, "SETINFO") ||
         redis_is_word(what, "NO-EVICT") || redis_is_word(what, "NO-TOUCH"))
@@ -162,7 +167,7 @@ static void answer_client(struct client *client, const struct redis_request *req
     else if (redis_is_word(what, "GETNAME"))
         client_answer(client, STR("$-1\r\n"));
     else if (redis_is_word(what, "ID"))
-        client_answer(client, (struct str){line, resp_write_number(line, ':', client->number + 1)});
+        answer_number(client, ':', client->number + 1);
     else
         redis_answer_error(client, "this subcommand of CLIENT is not possible through a proxy");
 }
@@ -187,25 +192,46 @@ static bool is_served(const struct resp_command *row)
     return row->way < RESP_BLOCKS;
 }
 
+/* COMMAND INFO: a row for each name, none for what is not served. */
+static void answer_command_rows(struct client *client, struct str names, uint32_t count)
+{
+    if (count > RESP_COMMAND_COUNT) {
+        redis_answer_error(client, "there are not so many commands");
+        return;
+    }
+    answer_number(client, '*', count);
+    while (names.len != 0) {
+        const struct resp_command *row = resp_command_find(resp_next_argument(&names));
+
+        if (row != NULL && is_served(row))
+            answer_command_row(client, row);
+        else
+            client_answer(client, STR("*-1\r\n"));
+    }
+}
+
 static void answer_command(struct client *client, const struct redis_request *request)
 {
     struct str rest = request->arguments;
     struct str what = rest.len != 0 ? resp_next_argument(&rest) : STR("");
-    char line[RESP_NUMBER_ROOM];
     uint64_t count = 0;
 
     for (size_t i = 0; i < RESP_COMMAND_COUNT; i++)
         count += is_served(&resp_commands[i]);
-    if (redis_is_word(what, "COUNT")) {
-        client_answer(client, (struct str){line, resp_write_number(line, ':', count)});
-    } else if (request->count > 1) {
-        client_answer(client, STR("*0\r\n"));
-    } else {
-        client_answer(client, (struct str){line, resp_write_number(line, '*', count)});
+    if (request->count == 1) {
+        answer_number(client, '*', count);
         for (size_t i = 0; i < RESP_COMMAND_COUNT; i++) {
             if (is_served(&resp_commands[i]))
                 answer_command_row(client, &resp_commands[i]);
         }
+    } else if (redis_is_word(what, "COUNT")) {
+        answer_number(client, ':', count);
+    } else if (redis_is_word(what, "INFO")) {
+        answer_command_rows(client, rest, request->count - 2);
+    } else if (redis_is_word(what, "DOCS")) { /* there are none */
+        answer_number(client, '*', 0);
+    } else {
+        redis_answer_error(client, "this subcommand of COMMAND is not possible through a proxy");
     }
 }
 

@@ -354,6 +354,15 @@ class Here(Behind):
             self.assertLessEqual('movablekeys' in ours[name][2], 'movablekeys' in row[2], name)
         self.assertEqual(set(ours) - set(theirs), set())
 
+    def test_rows_of_the_table_are_told_by_name(self):
+        rows = {row[0]: row for row in self.wire.ask('COMMAND')}
+        self.assertEqual(self.wire.ask('COMMAND', 'INFO', 'get', 'KEYS', 'nonsense', 'Zunion'),
+                         [rows[b'GET'], None, None, rows[b'ZUNION']])
+        self.assertEqual(self.wire.ask('COMMAND', 'INFO'), [])
+        self.assertIsInstance(self.wire.ask('COMMAND', 'INFO', *['get'] * 10000), Error)
+        self.assertEqual(self.wire.ask('COMMAND', 'DOCS', 'get'), [])
+        self.assertIsInstance(self.wire.ask('COMMAND', 'GETKEYS', 'GET', 'k'), Error)
+
     def test_wrong_numbers_of_words_are_refused_as_redis_does(self):
         for row in self.direct[0].ask('COMMAND'):
             name, arity = row[0].decode(), row[1]

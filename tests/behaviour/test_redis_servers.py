@@ -55,8 +55,8 @@ class Login(Case):
         self.assertEqual(wire.ask('SELECT', number), 'OK')
         return wire
 
-    def try_pool(self, servers):
-        wire = self.before(servers, 'redis_auth: secret', 'redis_db: 5')
+    def try_pool(self, servers, *lines):
+        wire = self.before(servers, 'redis_auth: secret', 'redis_db: 5', *lines)
         self.assertEqual(wire.ask('AUTH', 'secret'), 'OK')
         keys = ['key%d' % i for i in range(60)]
         for key in keys:
@@ -73,6 +73,28 @@ class Login(Case):
         wire = self.try_pool(servers)
         self.assertEqual(wire.ask('SELECT', 5), 'OK')
         self.assertTrue(wire.ask('SELECT', 0).startswith('ERR DB index is out of range'))
+
+    def test_password_and_database_on_many_connections_made_beforehand(self):
+        self.try_pool([self.start(Redis('--requirepass', 'secret')) for _ in range(2)],
+                      'preconnect: true', 'server_connections: 3')
+
+    def test_a_server_that_is_back_is_let_in_with_its_password(self):
+        """What asks whether it is there says the password, too."""
+        servers = [self.start(Redis('--requirepass', 'secret')) for _ in range(2)]
+        wire = self.try_pool(servers, 'auto_eject_hosts: true', 'server_failure_limit: 1',
+                             'server_retry_timeout: 50', 'timeout: 5000')
+        keys = ['key%d' % i for i in range(60)]
+        servers[0].kill()
+        procs.wait_for(lambda: not any(isinstance(wire.ask('GET', key), Error) for key in keys))
+        back = self.start(Redis('--requirepass', 'secret', port=servers[0].port))
+        direct = self.login(back, 5)
+
+        def comes_back():
+            for key in keys:
+                self.assertEqual(wire.ask('SET', key, 'again'), 'OK')
+            return direct.ask('DBSIZE') != 0
+        procs.wait_for(comes_back)
+        self.assertEqual(self.login(back).ask('DBSIZE'), 0)
 
     def test_password_and_database_by_unix_socket(self):
         directory = self.start(tempfile.TemporaryDirectory())
