@@ -108,7 +108,7 @@ class Lookups(unittest.TestCase):
         self.names.set(node='127.0.0.2')
         values = []
         while values[-1:] != ['new']:  # always some under way
-            self.assertLess(time.monotonic() - began, 1.2)
+            self.assertLess(time.monotonic() - began, 5)  # 0.2 s where nothing else runs
             other.socket.sendall(b'get x\r\n' * 20)
             values.append(wire.get(b'k'))
             for _ in range(20):
@@ -179,10 +179,10 @@ class Lookups(unittest.TestCase):
             began = time.monotonic()
             self.assertEqual(wire.get(mine[0]), 'node')
             worst = max(worst, time.monotonic() - began)
-        self.assertLess(worst, 0.2)
+        self.assertLess(worst, 2)  # some milliseconds where nothing else runs
         began = time.monotonic()
         procs.page(proxy, '/health')
-        self.assertLess(time.monotonic() - began, 0.5)
+        self.assertLess(time.monotonic() - began, 2)
         wire.close()
         proxy.stop()
         self.assertLess(time.monotonic() - began, 4)
