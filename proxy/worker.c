@@ -1,5 +1,6 @@
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,7 +10,13 @@
 
 /* While draining: how often to look, how often at most, and how long to wait for a first request.
  */
-enum { LOOK_US = 20 * 1000, LOOKS_MAX = 250, SILENT_LOOKS = 15, SPARE_RECORDS = 16384 };
+enum {
+    LOOK_US = 20 * 1000,
+    LOOKS_MAX = 250,
+    SILENT_LOOKS = 15,
+    SPARE_RECORDS = 16384,
+    RESERVED_FDS = 32
+};
 enum { TIDY_US = 3 * 1000 * 1000, RECORDS_KEPT = 256, BURST = 1024 };
 
 /* --- doors --- */
@@ -27,6 +34,40 @@ static struct pool *find_pool(const struct pool *pool, const char *name)
     return other != NULL ? &other->pool : NULL;
 }
 
+/* Beyond the clients that there are descriptors for, others wait to be accepted: servers,
+ * statistics and reloads go on. */
+static bool may_accept(struct listener *listener)
+{
+    struct worker *worker = container_of(listener, struct door, listener)->worker;
+    uint64_t clients = 0;
+
+    for (size_t i = 0; i < worker->door_count; i++)
+        clients += metric_get(&worker->doors[i]->pool.metrics.client_connections);
+    if (clients < worker->client_max)
+        return true;
+    log_limited(LOG_WARNING, "no descriptors for more than %llu clients: others have to wait",
+                (unsigned long long)worker->client_max);
+    return false;
+}
+
+/* As nutcracker reckons: what the system allows, but for servers, listeners and a reserve. */
+static uint64_t count_clients(const struct worker *worker, const struct config *config)
+{
+    struct rlimit limit;
+    uint64_t taken = RESERVED_FDS + config->pool_count * worker->count;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return UINT64_MAX;
+    for (size_t i = 0; i < config->pool_count; i++)
+        taken +=
+            config->pools[i].server_connections * config->pools[i].server_count * worker->count;
+    if (limit.rlim_cur > taken + worker->count)
+        return (limit.rlim_cur - taken) / worker->count;
+    log_warning("%llu descriptors are hardly enough for the servers: raise the limit (ulimit -n)",
+                (unsigned long long)limit.rlim_cur);
+    return 1;
+}
+
 static struct pool_surroundings surroundings_of(struct worker *worker)
 {
     return (struct pool_surroundings){.loop = &worker->loop,
@@ -41,6 +82,7 @@ static void door_listen(struct door *door, int fd)
     struct worker *worker = door->worker;
 
     listener_open(&door->listener, &worker->loop, fd, door_accepted);
+    door->listener.may_accept = may_accept;
     metric_add(&worker->connections.total_connections, 1);
     metric_add(&worker->connections.curr_connections, 1);
 }
@@ -239,6 +281,7 @@ static bool take_over(struct worker *worker, struct config *config, struct socke
     if (doors == NULL)
         return false;
     worker->memory_max = config->memory_max / sockets->worker_count;
+    worker->client_max = count_clients(worker, config);
     is_whole = is_whole && count == config->pool_count;
     for (size_t i = 0; i < worker->door_count; i++) {
         bool stays = false;
@@ -294,6 +337,7 @@ bool worker_open(struct worker *worker, const struct worker_setup *setup)
     loop_timer_init(&worker->loop, &worker->patience, look_around);
     loop_timer_init(&worker->loop, &worker->tidying, tidy);
     loop_timer_set(&worker->tidying, TIDY_US);
+    worker->client_max = count_clients(worker, config);
     worker->drain.run = drain;
     list_init(&worker->drain.link);
     worker->doors = calloc(config->pool_count, sizeof(*worker->doors));

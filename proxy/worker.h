@@ -26,7 +26,8 @@ struct worker {
     unsigned number; /* from 0 */
     unsigned count;  /* of workers */
     struct connection_metrics connections;
-    size_t memory_max; /* its share */
+    size_t memory_max;   /* its share */
+    uint64_t client_max; /* for whom there are descriptors beside those for servers */
     struct freelist records;
     struct lock shape;   /* held by who changes `doors` or their servers, and by who counts them */
     struct door **doors; /* in the order of the pools' names */

@@ -80,22 +80,33 @@ static bool is_out_of_resources(int error)
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+/* Stops accepting for a moment. */
+static void rest(struct listener *listener)
+{
+    listener_pause(listener);
+    loop_timer_set(&listener->retry, RETRY_US);
+}
+
 static void listener_event(evutil_socket_t listening, short what, void *arg)
 {
     struct listener *listener = arg;
 
     (void)what;
     for (int i = 0; i < ACCEPT_BATCH && listener->fd == listening && !listener->paused; i++) {
-        int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd;
 
+        if (listener->may_accept != NULL && !listener->may_accept(listener)) {
+            rest(listener);
+            return;
+        }
+        fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             listener->accepted(listener, fd);
             continue;
         }
         if (is_out_of_resources(errno)) {
             log_limited(LOG_WARNING, "accept: %m; trying again in %d ms", RETRY_US / 1000);
-            listener_pause(listener);
-            loop_timer_set(&listener->retry, RETRY_US);
+            rest(listener);
             if (listener->starved != NULL)
                 listener->starved(listener);
             return;

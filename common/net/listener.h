@@ -29,6 +29,8 @@ struct listener {
     uint64_t paused_count;
     /* Takes over the accepted non-blocking socket. */
     void (*accepted)(struct listener *listener, int fd);
+    /* Whether one more may be accepted; asked again a little later if not. NULL: always. */
+    bool (*may_accept)(struct listener *listener);
     /* The system has no more descriptors or memory; we try again by and by. May be NULL. */
     void (*starved)(struct listener *listener);
 };

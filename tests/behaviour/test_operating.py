@@ -7,12 +7,13 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 import types
 import unittest
 
 import procs
 from fake import FakeNode, value_of
-from procs import Node, Proxy, metric_sum, pool
+from procs import Node, Proxy, metric_sum, page, pool
 
 SEED = int(os.environ.get('SEED', random.SystemRandom().randrange(1 << 32)))
 RESTARTS = int(os.environ.get('RESTARTS', 20))
@@ -116,6 +117,31 @@ class Restarts(unittest.TestCase):
                 proxy.stop()
             self.assertEqual(wrong, [])
             self.assertGreater(count[0], RESTARTS)
+
+
+class Descriptors(unittest.TestCase):
+    def test_when_they_run_out_others_wait_and_all_goes_on(self):
+        """O-09: a limit of 64, 300 clients."""
+        with Node() as node, Proxy(pool([node]), files=64) as proxy, proxy.connect() as steady:
+            self.assertEqual(ask(steady, b'get k\r\n'), b'END\r\n')
+            crowd = [proxy.connect() for _ in range(300)]
+            for client in crowd:
+                client.sendall(b'get k\r\n')
+            procs.wait_for(lambda: 'no descriptors' in proxy.said())
+            before = procs.cpu_s(proxy.process)
+            begun = time.monotonic()
+            for _ in range(20):
+                self.assertEqual(ask(steady, b'get k\r\n'), b'END\r\n')
+                self.assertEqual(page(proxy, '/health')[1], 'ok\n')
+            served = 0
+            while crowd:  # each that leaves makes room for one that waits
+                crowd[0].settimeout(20)
+                self.assertEqual(crowd[0].recv(100), b'END\r\n')
+                crowd.pop(0).close()
+                served += 1
+            self.assertEqual(served, 300)
+            used = procs.cpu_s(proxy.process) - before
+            self.assertLess(used, 0.1 * (time.monotonic() - begun) + 0.5)
 
 
 class Busy(unittest.TestCase):

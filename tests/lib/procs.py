@@ -4,6 +4,7 @@ A program that does not end with status 0, or has a sanitizer complain, fails it
 import contextlib
 import os
 import random
+import resource
 import signal
 import socket
 import subprocess
@@ -48,13 +49,15 @@ def listens(port):
 class Program:
     """A running program that listens on self.port, or unix_path; a context manager."""
 
-    def __init__(self, name, arguments, port, unix_path=None, env=None):
+    def __init__(self, name, arguments, port, unix_path=None, env=None, files=None):
         self.port = port
         self.unix_path = unix_path
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen([os.path.join(BUILD, name)] + arguments,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=self.errors, env=dict(os.environ, **(env or {})))
+                                        stderr=self.errors, env=dict(os.environ, **(env or {})),
+                                        preexec_fn=files and (lambda: resource.setrlimit(
+                                            resource.RLIMIT_NOFILE, (files, files))))
         self.wait_until_ready()
 
     def wait_until_ready(self, patience_s=30):
@@ -145,7 +148,7 @@ def memcached(*arguments):
 class Proxy(Program):
     """`text` is YAML with %d where the port to listen on belongs, unless that is unix_path."""
 
-    def __init__(self, text, *arguments, port=None, unix_path=None, env=None):
+    def __init__(self, text, *arguments, port=None, unix_path=None, env=None, files=None):
         port = port or free_port()
         self.stats_port = free_port()
         self.config = tempfile.NamedTemporaryFile('w', suffix='.yml')
@@ -153,7 +156,7 @@ class Proxy(Program):
         self.config.flush()
         super().__init__('cacheproxy', ['-c', self.config.name, '-a', '127.0.0.1', '-s',
                                         str(self.stats_port)] + list(arguments), port,
-                         unix_path, env)
+                         unix_path, env, files)
 
 
 def pool(nodes, *lines):
@@ -162,6 +165,13 @@ def pool(nodes, *lines):
     servers = ['  - %s:1 node%d' % (getattr(node, 'unix_path', None) or
                                     '127.0.0.1:%d' % node.port, i) for i, node in enumerate(nodes)]
     return 'pool:\n' + ''.join('  %s\n' % line for line in keys + servers)
+
+
+def cpu_s(process):
+    """Seconds of CPU that it has used."""
+    with open('/proc/%d/stat' % process.pid) as stat:
+        fields = stat.read().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def page(proxy, path):
