@@ -62,10 +62,10 @@ struct session {
     struct prefixes *prefixes; /* to count keys by prefix; NULL: nobody wants that */
     bool *is_authenticated;    /* the client's; of meaning with -S or -Y alone */
     bool *sasl_started;
-    enum sequel sequel;
-    struct class_set dump_classes;
-    uint32_t watched; /* the events to be told, bits */
     bool wants_close; /* quit, or no memory for a reply: close when all is written */
+    enum sequel sequel;
+    struct class_set dump_classes; /* with SEQUEL_METADATA, SEQUEL_KEYS */
+    uint32_t watched;              /* with SEQUEL_EVENTS: which, bits */
 };
 
 /* Counts the key by its prefix, if that is wanted. */

@@ -11,20 +11,23 @@
 #include "common/base/log.h"
 #include "common/protocol/memcache_binary.h"
 
-static struct session session_of(struct client *client)
+/* Each field by itself: what belongs to a sequel is left alone, as most sessions have none. */
+static void session_begin(struct session *session, struct client *client)
 {
     struct client_context *context = client_context_of(client);
     struct prefixes *prefixes = context->source->prefixes;
 
     context->user->log.client_fd = client->conn.fd;
-    return (struct session){.prefixes = prefixes_are_on(prefixes) ? prefixes : NULL,
-                            .out = &client->conn.out,
-                            .fd = client->conn.fd,
-                            .is_authenticated = &client->is_authenticated,
-                            .sasl_started = &client->sasl_started,
-                            .user = context->user,
-                            .metrics = &context->metrics,
-                            .source = context->source};
+    session->out = &client->conn.out;
+    session->fd = client->conn.fd;
+    session->user = context->user;
+    session->metrics = &context->metrics;
+    session->source = context->source;
+    session->prefixes = prefixes_are_on(prefixes) ? prefixes : NULL;
+    session->is_authenticated = &client->is_authenticated;
+    session->sasl_started = &client->sasl_started;
+    session->sequel = SEQUEL_NONE;
+    session->wants_close = false;
 }
 
 static const struct dialect *dialect_of(const struct client *client)
@@ -111,7 +114,7 @@ static void client_received(struct conn *conn)
 
     if (receive_rest(client))
         return;
-    session = session_of(client);
+    session_begin(&session, client);
     client->arrival = NULL;
     dialect_of(client)->arrived(&session, arrival);
     free(arrival);
@@ -152,8 +155,9 @@ static void dump_go_on(struct loop_task *task)
 {
     struct dump *dump = container_of(task, struct dump, task);
     struct client *client = dump->client;
-    struct session session = session_of(client);
+    struct session session;
 
+    session_begin(&session, client);
     session.sequel = dump->kind;
     session.dump_classes = dump->classes;
     if (client->conn.out.len == 0 && !dump_continue(&session, &dump->walk)) {
@@ -257,9 +261,10 @@ static void begin_sequel(struct client *client, struct session *session)
 static size_t client_input(struct conn *conn, struct str in)
 {
     struct client *client = container_of(conn, struct client, conn);
-    struct session session = session_of(client);
+    struct session session;
     size_t used = client_swallow(client, client->swallowed, in.len);
 
+    session_begin(&session, client);
     __atomic_store_n(&client->last_said_s, store_now(session.user->store), __ATOMIC_RELAXED);
     if (!client->has_spoken) {
         client->has_spoken = true;
