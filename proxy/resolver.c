@@ -1,6 +1,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "common/base/thread.h"
 #include "proxy/resolver.h"
 
 enum { THREADS_MAX = 4 };
@@ -83,7 +84,7 @@ static bool has_thread(struct resolver *resolver)
 
     if (resolver->idle_count != 0 || resolver->thread_count == THREADS_MAX)
         return true;
-    if (pthread_create(&thread, NULL, resolver_run, resolver) == 0) {
+    if (thread_start(&thread, resolver_run, resolver)) {
         pthread_detach(thread);
         resolver->thread_count++;
     }

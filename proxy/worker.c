@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/thread.h"
 #include "proxy/worker.h"
 
 /* While draining: how often to look, how often at most, and how long to wait for a first request.
@@ -383,7 +384,7 @@ static void *worker_run(void *arg)
 
 bool worker_start(struct worker *worker)
 {
-    worker->is_running = pthread_create(&worker->thread, NULL, worker_run, worker) == 0;
+    worker->is_running = thread_start(&worker->thread, worker_run, worker);
     return worker->is_running;
 }
 
