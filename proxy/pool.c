@@ -41,6 +41,14 @@ static bool is_allowed(const struct pool *pool, size_t count)
     return count * 100 <= pool->config->server_count * (size_t)pool->config->eject_max_percent;
 }
 
+/* Whether the limit was just reached: the question comes again with each failure and probe. */
+static bool is_news(const struct health *health)
+{
+    unsigned limit = health->server->pool_config->server_failure_limit;
+
+    return health->state != HEALTH_SILENT && health->server->failures <= (limit ? limit : 1);
+}
+
 /* Never more than the configuration allows. And where more servers than that fail together
  * without a word, the fault is rather ours, or the network's: then none is ejected. */
 static bool may_eject(struct health *health, bool is_refusal)
@@ -56,11 +64,12 @@ static bool may_eject(struct health *health, bool is_refusal)
     }
     if (is_allowed(pool, ejected) && (is_refusal || is_allowed(pool, troubled)))
         return true;
-    log_limited(LOG_WARNING,
-                "pool '%s': server '%s' is not ejected: %zu of %zu servers are already, %zu are "
-                "in trouble",
-                pool->config->name, health->server->config->name, ejected - 1,
-                pool->config->server_count, troubled);
+    if (is_news(health))
+        log_limited(LOG_WARNING,
+                    "pool '%s': server '%s' is not ejected: %zu of %zu servers are already, %zu "
+                    "are in trouble",
+                    pool->config->name, health->server->config->name, ejected - 1,
+                    pool->config->server_count, troubled);
     return false;
 }
 

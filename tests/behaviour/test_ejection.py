@@ -225,7 +225,8 @@ class Changing(Ejection):
                 file.write(changed)
             proxy.process.send_signal(signal.SIGHUP)
         load(text.replace('timeout: 2000', 'timeout: 3000'))
-        wait_until(lambda: 'timeout' in proxy.said().split('ejected')[-1], proxy.said)
+        wait_until(lambda: 'timeout is changed' in proxy.said() and
+                   'reload: done' in proxy.said(), proxy.said)
         self.assertEqual(self.home(wire), without)
         self.assertEqual(stats_of(proxy)['node0']['down'], 1)
         # Its keys fail now, and do not move; then they move again.
@@ -395,11 +396,12 @@ class Silent(Ejection):
         for answer in garbage, trickle:
             nodes = self.fakes(3)
             proxy = self.proxy(nodes, 'auto_eject_hosts: true', 'timeout: 200',
-                               'server_failure_limit: 2', 'server_retry_timeout: 50')
+                               'server_failure_limit: 2', 'server_retry_timeout: 50',
+                               'server_retry_timeout_max: 400')
             wire = self.wire(proxy)
             before = self.home(wire)
             nodes[2].answer = answer
-            wait_until(lambda: stats_of(proxy)['server_ejects'] == 1 if self.home(wire) else False)
+            wait_until(lambda: self.home(wire) and stats_of(proxy)['server_ejects'] >= 1)
             wait_until(lambda: stats_of(proxy)['node2']['probes_failed'] >= 3)
             self.assertEqual(set(self.home(wire).values()), {'node0', 'node1'})
             nodes[2].answer = nodes[2].ordinary
