@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 from cut import Knife, send_read
-from fake import FakeNode
+from fakes import TalkingNode
 from procs import Node, Proxy, pool
 
 OPCODES = dict(GET=0, SET=1, ADD=2, REPLACE=3, DELETE=4, INCR=5, DECR=6, QUIT=7, FLUSH=8, GETQ=9,
@@ -310,7 +310,7 @@ class Servers(Case):
         def talk(connection):
             for _ in connection.makefile('rb'):
                 connection.sendall(said[0])
-        wire = self.start(Wire(self.start(Proxy(pool([self.start(FakeNode(talk))],
+        wire = self.start(Wire(self.start(Proxy(pool([self.start(TalkingNode(talk))],
                                                      'timeout: 3000')))))
         for said[0] in (b'VALUE k 0 1\r\nx\r\nEND\r\n', b'VA x\r\n', b'STORED\r\n', b'MN\r\n',
                         b'VA 1 f99999999999 c1\r\nx\r\n', b'VA 1 f1 cX\r\nx\r\n', b'NF\r\n',

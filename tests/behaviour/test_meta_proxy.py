@@ -7,7 +7,7 @@ import select
 import threading
 import unittest
 
-from fake import FakeNode
+from fakes import TalkingNode
 from procs import Node, Proxy, pool
 
 KEY_MAX = 250
@@ -191,7 +191,7 @@ class Servers(Case):
                 heard.append(line)
                 if not line.startswith(b'ms'):
                     connection.sendall(b'HD\r\n')
-        wire = self.before([self.start(FakeNode(talk))])
+        wire = self.before([self.start(TalkingNode(talk))])
         for line, passed in (
                 (b'mg k v q k', b'mg k v k'), (b'mg k y7 G q Wx1', b'mg k y7 G Wx1'),
                 (b'ms k 5 q y Lpath O1', b'ms k 5 y Lpath O1'), (b'md k x q Zz', b'md k x Zz'),
@@ -224,7 +224,7 @@ class Servers(Case):
                         heard.set()
                         go_on.wait(30)
                     connection.sendall(words[name] + b'\r\n')
-            return FakeNode(talk)
+            return TalkingNode(talk)
         wire = self.before([self.start(node(number)) for number in range(2)], 'timeout: 30000')
         keys = [b'key%d' % i for i in range(50)]
         wire.ask(*[b'mg ' + key for key in keys])
@@ -254,7 +254,7 @@ class Servers(Case):
         def talk(connection):
             for _ in connection.makefile('rb'):
                 connection.sendall(said[0])
-        wire = self.before([self.start(FakeNode(talk))], 'timeout: 2000')
+        wire = self.before([self.start(TalkingNode(talk))], 'timeout: 2000')
         for said[0] in (b'VALUE k 0 1\r\nx\r\nEND\r\n', b'VA x\r\n', b'VA -1\r\n', b'VA\r\n',
                         b'STORED\r\n', b'END\r\n', b'MN\r\n', b'VA 1 f0\r\nxyz\r\n', b'HDX\r\n',
                         b'hd\r\n', b'NF\r\n', b'NS\r\n', b'HD\nHD\r\n', b'VA 4294967297\r\nx\r\n',

@@ -3,7 +3,7 @@ import time
 import unittest
 
 from client import Client
-from fake import FakeNode, value_of
+from fakes import TalkingNode, value_of
 from procs import Node, Proxy, page, pool
 
 
@@ -102,7 +102,7 @@ class SlowLog(unittest.TestCase):
                     time.sleep(0.03)  # the slowness that the test is about
                     connection.sendall(value_of(line))
 
-        with FakeNode(slow) as node, Proxy(pool([node], 'slowlog_ms: 20')) as proxy:
+        with TalkingNode(slow) as node, Proxy(pool([node], 'slowlog_ms: 20')) as proxy:
             client = Client(proxy)
             self.assertEqual(client.ask('get a-slow-key'), 'VALUE a-slow-key 0 10')
             client.close()
@@ -116,7 +116,7 @@ class SlowLog(unittest.TestCase):
                     time.sleep(0.002)
                     connection.sendall(value_of(line))
 
-        with FakeNode(slow) as node, Proxy(pool([node], 'slowlog_ms: 1')) as proxy:
+        with TalkingNode(slow) as node, Proxy(pool([node], 'slowlog_ms: 1')) as proxy:
             client = Client(proxy)
             begun = time.monotonic()
             for _ in range(200):

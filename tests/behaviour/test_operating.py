@@ -12,7 +12,7 @@ import types
 import unittest
 
 import procs
-from fake import FakeNode, value_of
+from fakes import TalkingNode, value_of
 from procs import Node, Proxy, metric_sum, page, pool
 
 SEED = int(os.environ.get('SEED', random.SystemRandom().randrange(1 << 32)))
@@ -155,7 +155,7 @@ class Busy(unittest.TestCase):
                     go_on.wait(20)
                     connection.sendall(value_of(line))
 
-        with FakeNode(stuck) as node, Proxy(pool([node], 'server_queue_max: 3')) as proxy:
+        with TalkingNode(stuck) as node, Proxy(pool([node], 'server_queue_max: 3')) as proxy:
             with proxy.connect() as one, proxy.connect() as other:
                 one.sendall(b''.join(b'get k%d\r\n' % i for i in range(3)))
                 asked.wait(20)

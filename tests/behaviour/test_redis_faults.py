@@ -7,7 +7,7 @@ import socket
 import time
 import unittest
 
-from fake import FakeNode
+from fakes import TalkingNode
 from procs import Proxy, Redis, pool
 from resp import Error, Wire, read_raw, request
 
@@ -187,7 +187,7 @@ class Servers(Case):
                     self.connections += 1
                     is_counted = True
                 connection.sendall(reply)
-        self.before(self.start(FakeNode(talk)), *lines)
+        self.before(self.start(TalkingNode(talk)), *lines)
 
     def assert_left(self, reply, *lines):
         self.serve(reply, *lines)
@@ -250,7 +250,7 @@ class Servers(Case):
                     heard.append(part)
                     if left and data.count(b'*') >= 2:  # AUTH and SELECT are here
                         connection.sendall(left.pop(0))
-            return FakeNode(talk)
+            return TalkingNode(talk)
         for replies, error in (
                 ((b'-\r\n',), b'-ERR '), ((b'-ERR\r\n',), b'-ERR ERR\r\n'),
                 ((b'-' + b'x' * 60000 + b'\r\n',), b'-ERR xxx'),
@@ -336,7 +336,7 @@ class Noise(Case):
         def talk(connection):
             connection.recv(65536)
             connection.sendall(mangler.mangle(b''.join(mangler.random.choices(valid, k=3))))
-        fakes = [self.start(FakeNode(talk)) for _ in range(2)]
+        fakes = [self.start(TalkingNode(talk)) for _ in range(2)]
         self.proxy = self.start(Proxy(pool(fakes, 'redis: true', 'timeout: 20000')))
         keys = ['k%d' % i for i in range(8)]
         with Wire(self.proxy) as wire:

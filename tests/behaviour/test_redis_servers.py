@@ -6,7 +6,7 @@ import threading
 import unittest
 
 import procs
-from fake import FakeNode
+from fakes import TalkingNode
 from procs import Proxy, Redis, pool
 from resp import Error, Wire, request
 
@@ -29,7 +29,7 @@ def server(answer):
             if reply is None:
                 return
             connection.sendall(reply)
-    return FakeNode(talk)
+    return TalkingNode(talk)
 
 
 class Case(unittest.TestCase):
@@ -194,7 +194,7 @@ class Failing(Case):
         def half(connection):
             next(commands(connection.makefile('rb')))
             connection.sendall(b'$10\r\nhalf')
-        self.assert_answers(self.before([self.start(FakeNode(half))]), b'-ERR unknown\r\n')
+        self.assert_answers(self.before([self.start(TalkingNode(half))]), b'-ERR unknown\r\n')
 
     def test_a_server_that_is_silent(self):
         wire = self.before([self.start(server(lambda words: b''))], 'timeout: 150')
@@ -204,7 +204,7 @@ class Failing(Case):
         def talk(connection):
             for words in commands(connection.makefile('rb')):
                 connection.sendall(b'$2\r\nv1\r\n$5\r\nstray\r\n')
-        wire = self.before([self.start(FakeNode(talk))])
+        wire = self.before([self.start(TalkingNode(talk))])
         for _ in range(20):
             self.assertIn(wire.ask('GET', 'k'), (b'v1', Error('ERR Invalid argument')))
 

@@ -8,7 +8,7 @@ import threading
 import unittest
 
 import procs
-from fake import FakeNode, echo
+from fakes import TalkingNode, echo
 from procs import Node, Proxy, metric_sum, pool
 
 RELOADS = int(os.environ.get('RELOADS', 100))
@@ -64,7 +64,7 @@ class Pipeliner(threading.Thread):
 
 class ReloadTest(unittest.TestCase):
     def check_under_load(self, *arguments):
-        nodes = [FakeNode(echo) for _ in range(5)]
+        nodes = [TalkingNode(echo) for _ in range(5)]
         with Proxy(pool(nodes[:3]), *arguments) as proxy:
             clients = [Pipeliner(proxy, 'client%d' % i) for i in range(4)]
             for turn in range(RELOADS):
@@ -164,7 +164,7 @@ class ReloadTest(unittest.TestCase):
             key = line.split()[1]
             connection.sendall(b'VALUE %s 0 1\r\nx\r\nEND\r\n' % key)
 
-        with FakeNode(slow) as old, Node() as new, Proxy(pool([old])) as proxy:
+        with TalkingNode(slow) as old, Node() as new, Proxy(pool([old])) as proxy:
             with proxy.connect() as client:
                 client.sendall(b'get k\r\n')
                 asked.wait(20)

@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from fake import FakeNode, value_of
+from fakes import TalkingNode, value_of
 from procs import Node, Proxy, pool
 
 SEED = int(os.environ.get('SEED', random.SystemRandom().randrange(1 << 32)))
@@ -49,7 +49,7 @@ class Stalls(unittest.TestCase):
             for line in connection.makefile('rb'):
                 connection.sendall(value_of(line))
         count = 5000
-        with FakeNode(talk) as node, Proxy(pool([node], 'timeout: 60000')) as proxy:
+        with TalkingNode(talk) as node, Proxy(pool([node], 'timeout: 60000')) as proxy:
             with Client(proxy) as client:
                 client.socket.sendall(b''.join(b'get key%d\r\n' % i for i in range(count)))
                 go_on.set()
@@ -64,7 +64,7 @@ class Stalls(unittest.TestCase):
                 if number % 3 == 2:
                     time.sleep(0.06)
                 connection.sendall(value_of(line))
-        with FakeNode(talk) as node, Proxy(pool([node], 'timeout: 50')) as proxy:
+        with TalkingNode(talk) as node, Proxy(pool([node], 'timeout: 50')) as proxy:
             outcomes = {'right': 0, 'late': 0}
 
             def work(name):
@@ -99,7 +99,7 @@ class Stalls(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, 'node')
             text = 'pool:\n  listen: 127.0.0.1:%%d\n  timeout: 60000\n  servers: [%s:1]\n' % path
-            with FakeNode(talk, path), Proxy(text) as proxy, Client(proxy) as client:
+            with TalkingNode(talk, path), Proxy(text) as proxy, Client(proxy) as client:
                 keys = [b'%d-%s' % (i, b'k' * (i % 200)) for i in range(count)]
                 sender = threading.Thread(target=client.socket.sendall, args=(
                     b''.join(b'get %s\r\n' % key for key in keys),))
@@ -116,7 +116,7 @@ class Lengths(unittest.TestCase):
             for _ in connection.makefile('rb'):
                 connection.sendall(b'VALUE a 0 %d\r\n' % length)
                 connection.sendall(trickle)
-        return FakeNode(talk)
+        return TalkingNode(talk)
 
     def test_a_huge_value_that_only_trickles_takes_no_memory_and_times_out(self):
         for length in (1 << 28, (1 << 29) - 100):
