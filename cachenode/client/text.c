@@ -37,7 +37,7 @@ static size_t run_store(struct client *client, struct session *session,
 struct batch {
     unsigned count;
     struct mc_request requests[BATCH];
-    uint32_t hashes[BATCH];
+    uint32_t hashes[BATCH]; /* 0 where there is no key */
     enum parse parsed[BATCH];
     size_t len; /* bytes of the input that the batch takes up */
 };
@@ -56,6 +56,7 @@ static void batch_parse(struct batch *batch, const struct store *store, struct s
         if (parsed == PARSE_MORE)
             return;
         batch->parsed[batch->count] = parsed;
+        batch->hashes[batch->count] = 0;
         if (parsed == PARSE_DONE && request->key_count != 0) {
             batch->hashes[batch->count] = command_hash(request);
             store_prefetch_bucket(store, batch->hashes[batch->count]);
@@ -67,10 +68,8 @@ static void batch_parse(struct batch *batch, const struct store *store, struct s
 
 static void batch_prefetch(const struct batch *batch, const struct store *store)
 {
-    for (unsigned i = 0; i < batch->count; i++) {
-        if (batch->parsed[i] == PARSE_DONE && batch->requests[i].key_count != 0)
-            store_prefetch_item(store, batch->hashes[i]);
-    }
+    for (unsigned i = 0; i < batch->count; i++)
+        store_prefetch_item(store, batch->hashes[i]);
 }
 
 /* --- who has to authenticate --- */

@@ -600,9 +600,9 @@ static void item_init(const struct store *store, struct item *item, struct str k
         memcpy(p, &traits->own_cas, sizeof(traits->own_cas));
 }
 
-enum store_room store_reserve(struct store_user *user, struct str key,
-                              const struct item_traits *traits, uint32_t value_len,
-                              struct item **made)
+__attribute__((flatten)) enum store_room store_reserve(struct store_user *user, struct str key,
+                                                       const struct item_traits *traits,
+                                                       uint32_t value_len, struct item **made)
 {
     struct store *store = user->store;
     bool has_flags = traits->flags != 0;
