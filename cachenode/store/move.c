@@ -17,7 +17,7 @@ enum { MOVED_AT_ONCE_MAX = 128 };
 
 /* A page may not become empty, for a client is slow to send or to read. Then another is tried;
  * if it was asked for, it is insisted on, and given up after a time. */
-enum { PAGES_TRIED = 4, LOOKS = 2, HURRY_US = 20 * 1000 };
+enum { PAGES_TRIED = 4, DONORS_TRIED = 8, LOOKS = 2, HURRY_US = 20 * 1000 };
 enum { INSIST_US = 1000 * 1000, PATIENCE_US = 3000 * 1000 };
 
 /* --- vacating --- */
@@ -281,8 +281,12 @@ static void appraise(struct store_user *user, unsigned class_id, uint32_t window
     __atomic_store_n(worth, now, __ATOMIC_RELAXED);
 }
 
+struct class_set {
+    bool has[SLAB_CLASS_MAX];
+};
+
 /* The class whose bytes are worth the least, among those with more than `spare` pages. */
-static unsigned find_donor(struct store *store, unsigned but, uint32_t spare)
+static unsigned find_donor_but(struct store *store, const struct class_set *but, uint32_t spare)
 {
     unsigned donor = 0;
     int least = 0;
@@ -290,12 +294,20 @@ static unsigned find_donor(struct store *store, unsigned but, uint32_t spare)
     for (unsigned i = 1; i <= store->slab.class_count; i++) {
         int worth = __atomic_load_n(&store->demands[i].worth, __ATOMIC_RELAXED);
 
-        if (i != but && page_count(store, i) > spare && (donor == 0 || worth < least)) {
+        if (!but->has[i] && page_count(store, i) > spare && (donor == 0 || worth < least)) {
             donor = i;
             least = worth;
         }
     }
     return donor;
+}
+
+static unsigned find_donor(struct store *store, unsigned but, uint32_t spare)
+{
+    struct class_set set = {{false}};
+
+    set.has[but] = true;
+    return find_donor_but(store, &set, spare);
 }
 
 static void note_donor(struct store *store)
@@ -351,11 +363,34 @@ static bool try_mover(struct store *store)
     return false;
 }
 
-static unsigned find_any_donor(struct store *store, unsigned class_id)
+/* True: a page of `donor` has moved at once. */
+static bool move_from(struct store_user *user, unsigned donor, unsigned class_id, bool keeps_one)
 {
-    unsigned donor = find_donor(store, class_id, 1);
+    bool has_moved = move_one(user, donor, class_id, keeps_one);
 
-    return donor != 0 ? donor : find_donor(store, class_id, 0);
+    appraise(user, donor, tuning_of(&user->store->tuning.automove_window));
+    note_donor(user->store);
+    return has_moved;
+}
+
+/* From the least useful class on; its pages may all be held by slow clients. */
+static bool move_from_any(struct store_user *user, unsigned class_id)
+{
+    struct class_set tried = {{false}};
+
+    tried.has[class_id] = true;
+    for (int tries = 0; tries < DONORS_TRIED; tries++) {
+        unsigned donor = find_donor_but(user->store, &tried, 1);
+
+        if (donor == 0)
+            donor = find_donor_but(user->store, &tried, 0);
+        if (donor == 0)
+            return false;
+        if (move_from(user, donor, class_id, false))
+            return true;
+        tried.has[donor] = true;
+    }
+    return false;
 }
 
 bool move_page_to(struct store_user *user, unsigned class_id, bool is_forced)
@@ -366,15 +401,12 @@ bool move_page_to(struct store_user *user, unsigned class_id, bool is_forced)
 
     if (is_forced) {
         take_mover(user);
-        donor = find_any_donor(store, class_id);
-    } else if (tuning_of(&store->tuning.automove) == STORE_AUTOMOVE_OFF ||
-               !is_worth_moving(store, class_id, donor) || !try_mover(store)) {
+        has_moved = move_from_any(user, class_id);
+    } else if (tuning_of(&store->tuning.automove) != STORE_AUTOMOVE_OFF &&
+               is_worth_moving(store, class_id, donor) && try_mover(store)) {
+        has_moved = move_from(user, donor, class_id, true);
+    } else {
         return false;
-    }
-    has_moved = donor != 0 && move_one(user, donor, class_id, !is_forced);
-    if (donor != 0) {
-        appraise(user, donor, tuning_of(&store->tuning.automove_window));
-        note_donor(store);
     }
     lock_give(&store->mover.lock);
     return has_moved;

@@ -549,8 +549,10 @@ class ComingAndGoing(Faults):
             arguments = ['-e', path, '-m', '8', '-I', '1m', '-t', '1']
             with Node(*arguments) as node, Talk(node) as talk:
                 talk.answer(b''.join(b'set k%d 0 0 9\r\nvalue-%03d\r\n' % (i, i) for i in range(50)))
-            images = {name: open(os.path.join(directory, name), 'rb').read()
-                      for name in os.listdir(directory)}
+            images = {}
+            for name in os.listdir(directory):
+                with open(os.path.join(directory, name), 'rb') as file:
+                    images[name] = file.read()
             self.assertEqual(len(images), 2)
             chance = random.Random(3)
             head = min(images, key=lambda name: len(images[name]))

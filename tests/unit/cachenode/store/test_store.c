@@ -363,9 +363,8 @@ END_TEST
 
 static char large[500000];
 
-static void fill_with_small(void)
+static void fill(void)
 {
-    open_store(8, true);
     for (int i = 0; i < 200000; i++) {
         char name[16];
 
@@ -373,6 +372,12 @@ static void fill_with_small(void)
         ck_assert_int_eq(put(name, STR("small"), STORE_SET), STORE_STORED);
     }
     memset(large, 'x', sizeof(large));
+}
+
+static void fill_with_small(void)
+{
+    open_store(8, true);
+    fill();
 }
 
 static void *put_large(void *result)
@@ -410,6 +415,29 @@ START_TEST(a_page_that_is_on_its_way_does_not_keep_others_from_moving)
 }
 END_TEST
 
+START_TEST(where_no_page_can_be_vacated_another_size_gives_one)
+{
+    enum { STALLED = 12, LEN = 20000 };
+    struct item *stalled[STALLED];
+
+    /* Two values on their way, each alone on its page: much is free there, and nothing to have. */
+    open_store(8, true);
+    for (int i = 0; i < STALLED; i++)
+        ck_assert_int_eq(
+            store_reserve(user, STR("stalled"), &(struct item_traits){0}, LEN, &stalled[i]),
+            STORE_ROOM);
+    for (int i = 1; i < STALLED - 1; i++)
+        store_release(user, stalled[i]);
+    fill();
+    store_move_pages(user);
+    ck_assert_int_eq(put("large", (struct str){large, sizeof(large)}, STORE_SET), STORE_STORED);
+    ck_assert(holds("large", (struct str){large, sizeof(large)}));
+    store_release(user, stalled[0]);
+    store_release(user, stalled[STALLED - 1]);
+    close_store();
+}
+END_TEST
+
 UNIT_MAIN("store", tcase_add_test(tests, values_of_every_size_come_back);
           tcase_add_test(tests, what_is_too_large_is_refused_by_memcacheds_rule);
           tcase_add_test(tests, add_replace_append_and_prepend_mind_what_is_there);
@@ -424,4 +452,5 @@ UNIT_MAIN("store", tcase_add_test(tests, values_of_every_size_come_back);
           tcase_add_test(tests, the_index_grows_and_every_key_stays_found);
           tcase_add_test(tests, increments_of_many_threads_add_up_while_the_lists_are_balanced);
           tcase_add_test(tests, who_has_nothing_to_evict_waits_for_who_is_moving_pages);
-          tcase_add_test(tests, a_page_that_is_on_its_way_does_not_keep_others_from_moving);)
+          tcase_add_test(tests, a_page_that_is_on_its_way_does_not_keep_others_from_moving);
+          tcase_add_test(tests, where_no_page_can_be_vacated_another_size_gives_one);)
