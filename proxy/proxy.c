@@ -8,6 +8,7 @@
 #include "common/base/version.h"
 #include "common/net/stats_port.h"
 #include "common/process/daemon.h"
+#include "common/process/notify.h"
 #include "common/process/signals.h"
 #include "proxy/proxy.h"
 #include "proxy/stats.h"
@@ -47,6 +48,7 @@ static void end_caught(int number, void *context)
     if (proxy->is_draining)
         return;
     log_notice("signal %d: draining", number);
+    (void)notify_manager("STOPPING=1");
     proxy->is_draining = true;
     for (unsigned i = 0; i < proxy->worker_count; i++) {
         proxy->drained[i] = (struct drained){.post = {.run = worker_drained}, .proxy = proxy};
@@ -174,6 +176,8 @@ static int run_open(struct proxy *proxy, const struct proxy_options *options)
     }
     if (options->pid_path != NULL && !pid_file_write(options->pid_path, PID_FILE_BARE))
         log_error("pid file '%s': %m", options->pid_path);
+    if (!notify_manager("READY=1"))
+        log_warning("NOTIFY_SOCKET: %m");
     log_notice("cacheproxy-%s started on pid %d", CACHEPOOL_VERSION, (int)getpid());
     loop_run(&proxy->control);
     if (options->pid_path != NULL)
@@ -184,8 +188,8 @@ static int run_open(struct proxy *proxy, const struct proxy_options *options)
 /* Makes the workers; proxy->worker_count are to be closed either way. */
 static bool open_workers(struct proxy *proxy, struct config *config, unsigned count)
 {
-    static const struct sockets_present nothing = {0};
-    struct sockets *sockets = sockets_open(config, count, &nothing);
+    const struct sockets_present present = {.inherited_count = proxy->reload.inherited_count};
+    struct sockets *sockets = sockets_open(config, count, &present);
     bool is_open = sockets != NULL;
 
     while (is_open && proxy->worker_count < count) {
@@ -212,7 +216,8 @@ static int run_workers(struct proxy *proxy, const struct proxy_options *options,
     proxy->workers = calloc(count, sizeof(*proxy->workers));
     proxy->drained = calloc(count, sizeof(*proxy->drained));
     if (proxy->workers == NULL || proxy->drained == NULL ||
-        !reload_open(&proxy->reload, options->config_path, config, proxy->workers, count))
+        !reload_open(&proxy->reload, options->config_path, config, proxy->workers, count,
+                     notify_take_fds()))
         log_error("out of memory");
     else if (open_workers(proxy, config, count))
         status = run_open(proxy, options);

@@ -154,7 +154,10 @@ static void refuse(struct reload *reload, struct config *next, const char *why)
 
 void reload_start(struct reload *reload)
 {
-    struct present present = {{reload->config, find_socket}, reload};
+    struct present present = {.sockets = {.inherited_count = reload->inherited_count,
+                                          .config = reload->config,
+                                          .find = find_socket},
+                              .reload = reload};
     char error[CONFIG_ERROR_MAX];
     struct config *next;
 
@@ -187,11 +190,12 @@ void reload_start(struct reload *reload)
 }
 
 bool reload_open(struct reload *reload, const char *path, struct config *config,
-                 struct worker *workers, unsigned worker_count)
+                 struct worker *workers, unsigned worker_count, unsigned inherited_count)
 {
     *reload = (struct reload){.path = path,
                               .workers = workers,
                               .worker_count = worker_count,
+                              .inherited_count = inherited_count,
                               .config = config_hold(config),
                               .changes = calloc(worker_count, sizeof(struct worker_change))};
     return reload->changes != NULL;

@@ -12,8 +12,9 @@ struct reload {
     const char *path;
     struct worker *workers;
     unsigned worker_count;
-    struct config *config; /* the present one, held */
-    struct config *next;   /* on its way into the workers; NULL: none is */
+    struct config *config;    /* the present one, held */
+    unsigned inherited_count; /* see sockets_present */
+    struct config *next;      /* on its way into the workers; NULL: none is */
     struct sockets *sockets;
     struct worker_change *changes; /* one for each worker */
     unsigned open_count;           /* workers that have not taken over yet */
@@ -21,9 +22,9 @@ struct reload {
     uint64_t count, failed_count;  /* reloads that were taken over; that were refused */
 };
 
-/* Holds `config`, which the workers already have. False: memory ran out. */
+/* Holds `config`, which the workers get. False: memory ran out. */
 bool reload_open(struct reload *reload, const char *path, struct config *config,
-                 struct worker *workers, unsigned worker_count);
+                 struct worker *workers, unsigned worker_count, unsigned inherited_count);
 
 /* Loads the file again; the outcome stands in the log. */
 void reload_start(struct reload *reload);

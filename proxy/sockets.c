@@ -5,6 +5,7 @@
 
 #include "common/base/log.h"
 #include "common/net/listener.h"
+#include "common/process/notify.h"
 #include "proxy/sockets.h"
 
 bool sockets_same_place(const struct listen_config *a, const struct listen_config *b)
@@ -13,6 +14,13 @@ bool sockets_same_place(const struct listen_config *a, const struct listen_confi
         return a->unix_path != NULL && b->unix_path != NULL &&
                strcmp(a->unix_path, b->unix_path) == 0;
     return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+static bool address_of(const struct listen_config *where, struct addr *addr, const char **error)
+{
+    if (where->unix_path != NULL)
+        return addr_unix(where->unix_path, addr);
+    return addr_resolve(where->host, where->port, addr, 1, error) != 0;
 }
 
 /* Binds anew. Several workers have a socket each on the same port. */
@@ -27,8 +35,7 @@ static int open_one(const struct pool_config *config, bool is_shared)
     struct addr addr;
     int fd;
 
-    if (where->unix_path != NULL ? !addr_unix(where->unix_path, &addr)
-                                 : addr_resolve(where->host, where->port, &addr, 1, &error) == 0) {
+    if (!address_of(where, &addr, &error)) {
         log_error("pool '%s': %s: %s", config->name, where->text, error);
         return -1;
     }
@@ -38,6 +45,27 @@ static int open_one(const struct pool_config *config, bool is_shared)
     return fd;
 }
 
+/* The socket that was bound for us there; -1: none. */
+static int find_inherited(unsigned count, const struct pool_config *config)
+{
+    struct addr wanted, bound;
+    const char *error;
+
+    for (unsigned i = 0; i < count; i++) {
+        int fd = NOTIFY_FIRST_FD + (int)i;
+
+        if (address_of(&config->listen, &wanted, &error) && addr_of_socket(fd, &bound) &&
+            addr_equal(&wanted, &bound))
+            return fd;
+    }
+    return -1;
+}
+
+bool sockets_is_inherited(const struct sockets *sockets, const struct pool_config *config)
+{
+    return find_inherited(sockets->inherited_count, config) >= 0;
+}
+
 static int copy_of(const struct pool_config *config, int fd)
 {
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -45,6 +73,8 @@ static int copy_of(const struct pool_config *config, int fd)
     if (copy < 0)
         log_error("pool '%s': copying the socket of '%s' failed: %m", config->name,
                   config->listen.text);
+    if (copy >= 0)
+        (void)fcntl(copy, F_SETFL, fcntl(copy, F_GETFL) | O_NONBLOCK);
     return copy;
 }
 
@@ -65,11 +95,14 @@ static bool open_pool(struct sockets *sockets, size_t pool, const struct pool_co
 {
     const struct pool_config *holder = present_at(present, config);
     int *fds = &sockets->fds[pool * sockets->worker_count];
+    int inherited = find_inherited(present->inherited_count, config);
 
     if (holder != NULL && config_is_same_pool(holder, config))
         return true;
     for (unsigned i = 0; i < sockets->worker_count; i++) {
-        if (holder != NULL)
+        if (inherited >= 0)
+            fds[i] = copy_of(config, inherited);
+        else if (holder != NULL)
             fds[i] = copy_of(config, present->find(present, holder->name, i));
         else if (i != 0 && config->listen.unix_path != NULL)
             fds[i] = copy_of(config, fds[0]);
@@ -91,6 +124,7 @@ struct sockets *sockets_open(const struct config *config, unsigned worker_count,
         log_error("out of memory");
         return NULL;
     }
+    sockets->inherited_count = present->inherited_count;
     sockets->pool_count = config->pool_count;
     sockets->worker_count = worker_count;
     for (size_t i = 0; i < count; i++)

@@ -78,12 +78,14 @@ static struct pool_surroundings surroundings_of(struct worker *worker)
                                       .find_pool = find_pool};
 }
 
-static void door_listen(struct door *door, int fd)
+static void door_listen(struct door *door, int fd, const struct sockets *sockets)
 {
     struct worker *worker = door->worker;
 
     listener_open(&door->listener, &worker->loop, fd, door_accepted);
     door->listener.may_accept = may_accept;
+    if (sockets_is_inherited(sockets, door->pool.config))
+        door->listener.unix_path[0] = '\0'; /* whoever bound it removes it */
     metric_add(&worker->connections.total_connections, 1);
     metric_add(&worker->connections.curr_connections, 1);
 }
@@ -203,7 +205,8 @@ static void tidy(struct loop_timer *timer)
 /* --- a new configuration --- */
 
 /* A door that a new configuration still has; it may listen elsewhere. */
-static bool door_change(struct door *door, struct config *config, size_t index, int fd)
+static bool door_change(struct door *door, struct config *config, size_t index, int fd,
+                        const struct sockets *sockets)
 {
     const struct pool_config *pool = &config->pools[index];
     struct pool_surroundings surroundings = surroundings_of(door->worker);
@@ -217,7 +220,7 @@ static bool door_change(struct door *door, struct config *config, size_t index, 
     door->config = config_hold(config);
     if (fd >= 0) {
         door_shut(door);
-        door_listen(door, fd);
+        door_listen(door, fd, sockets);
     } else {
         listen(door->listener.fd, (int)pool->backlog);
         if (pool->listen.unix_path != NULL && pool->listen.has_mode)
@@ -270,11 +273,11 @@ static bool take_over(struct worker *worker, struct config *config, struct socke
         int fd = sockets_take(sockets, i, worker->number);
 
         if (door != NULL) {
-            is_whole = door_change(door, config, i, fd) && is_whole;
+            is_whole = door_change(door, config, i, fd, sockets) && is_whole;
         } else {
             door = door_open(worker, config, i);
             if (door != NULL)
-                door_listen(door, fd);
+                door_listen(door, fd, sockets);
         }
         if (door != NULL)
             doors[count++] = door;
@@ -348,7 +351,7 @@ bool worker_open(struct worker *worker, const struct worker_setup *setup)
         if (door == NULL)
             break;
         worker->doors[worker->door_count++] = door;
-        door_listen(door, sockets_take(setup->sockets, i, setup->number));
+        door_listen(door, sockets_take(setup->sockets, i, setup->number), setup->sockets);
         pool_preconnect(&door->pool);
     }
     if (worker->door_count == config->pool_count)

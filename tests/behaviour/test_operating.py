@@ -83,40 +83,90 @@ class Signals(unittest.TestCase):
 
 
 class Restarts(unittest.TestCase):
-    def test_one_proxy_after_the_other_on_the_same_port_fails_no_request(self):
-        """As a service manager does it: the new one listens, then the old one is told to end."""
-        wrong, count, is_over = [], [0], threading.Event()
+    """O-21: one proxy after the other on the same port, as a service manager does it who has
+    bound the port: the new one is ready, then the old one is told to end."""
 
-        def work(port):
-            while not is_over.is_set():
-                try:
-                    with socket.create_connection(('127.0.0.1', port), 20) as client:
-                        answer = ask(client, b'get k\r\n')
-                        if answer != b'END\r\n':
-                            wrong.append(answer)
-                        count[0] += 1
-                except OSError as error:
-                    wrong.append(repr(error))
+    def setUp(self):
+        self.wrong, self.count, self.is_over = [], 0, threading.Event()
 
+    def work(self, connect):
+        while not self.is_over.is_set():
+            try:
+                with connect() as client:
+                    answer = ask(client, b'get k\r\n')
+                    if answer != b'END\r\n':
+                        self.wrong.append(answer)
+                    self.count += 1
+            except OSError as error:
+                self.wrong.append(repr(error))
+
+    def start(self, listener, text):
+        """A proxy that finds the listener as its descriptor 3, and says when it is ready."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+            name = '@cachepool-test-%d-%d' % (os.getpid(), self.count)
+            ready.bind('\0' + name[1:])
+            ready.settimeout(20)
+            config = tempfile.NamedTemporaryFile('w', suffix='.yml')
+            config.write(text)
+            config.flush()
+            errors = tempfile.TemporaryFile()
+            process = subprocess.Popen(
+                ['/bin/sh', '-c', 'LISTEN_FDS=1 LISTEN_PID=$$ NOTIFY_SOCKET=%s exec %s -c %s '
+                 '-a 127.0.0.1 -s %d 3<&%d' % (name, os.path.join(procs.BUILD, 'cacheproxy'),
+                                              config.name, procs.free_port(), listener.fileno())],
+                pass_fds=[listener.fileno()], stderr=errors)
+            self.assertEqual(ready.recv(100), b'READY=1')
+        return process, errors, config
+
+    def end(self, process, errors, config):
+        process.terminate()
+        status = process.wait(20)
+        errors.seek(0)
+        self.assertEqual(status, 0, errors.read())
+        errors.close()
+        config.close()
+
+    def check(self, listener, listen, connect):
         with Node() as node:
-            proxy = Proxy(pool([node], 'reuseport: true'))
-            threads = [threading.Thread(target=work, args=(proxy.port,)) for _ in range(2)]
+            text = pool([node]).replace('127.0.0.1:%d', listen, 1)
+            running = self.start(listener, text)
+            threads = [threading.Thread(target=self.work, args=(connect,)) for _ in range(2)]
             for thread in threads:
                 thread.start()
             try:
                 for _ in range(RESTARTS):
-                    following = Proxy(pool([node], 'reuseport: true'), port=proxy.port)
-                    # Both listen on the port: which one is asked is up to the system.
-                    procs.wait_for(lambda: 'started' in following.said())
-                    proxy.stop()
-                    proxy = following
+                    following = self.start(listener, text)
+                    self.end(*running)
+                    running = following
             finally:
-                is_over.set()
+                self.is_over.set()
                 for thread in threads:
                     thread.join()
-                proxy.stop()
-            self.assertEqual(wrong, [])
-            self.assertGreater(count[0], RESTARTS)
+                self.end(*running)
+            self.assertEqual(self.wrong, [])
+            self.assertGreater(self.count, RESTARTS)
+
+    def test_no_request_fails_on_a_port_that_was_handed_over(self):
+        port = procs.free_port()
+        with socket.create_server(('127.0.0.1', port), backlog=512) as listener:
+            self.check(listener, '127.0.0.1:%d' % port,
+                       lambda: socket.create_connection(('127.0.0.1', port), 20))
+
+    def test_nor_on_a_unix_socket_and_its_file_stays(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = folder + '/proxy.sock'
+
+            def connect():
+                client = socket.socket(socket.AF_UNIX)
+                client.settimeout(20)
+                client.connect(path)
+                return client
+
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(path)
+                listener.listen(512)
+                self.check(listener, path, connect)
+            self.assertTrue(os.path.exists(path))
 
 
 class Descriptors(unittest.TestCase):
