@@ -20,7 +20,7 @@
         TCase *tests = tcase_create(name);                                                         \
         SRunner *runner;                                                                           \
         int failed;                                                                                \
-        tcase_set_timeout(tests, 120);                                                             \
+        tcase_set_timeout(tests, 600);                                                             \
         __VA_ARGS__                                                                                \
         suite_add_tcase(suite, tests);                                                             \
         runner = srunner_create(suite);                                                            \
