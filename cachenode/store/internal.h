@@ -106,6 +106,35 @@ void note_delete(struct store_user *user, const struct item *item, enum watch_co
  * held it last frees it. */
 void item_unlink(struct store_user *user, struct item *item, uint32_t hash);
 
+/*
+ * With the stripe locked: makes `item` the one under its key, in the place of `old` if there is
+ * one. The caller's hold becomes that of being linked; false: he keeps it.
+ */
+bool item_link(struct store_user *user, struct item *item, uint32_t hash, struct item *old);
+
+/*
+ * The CAS of what takes the place of `old`, which was found alive. Had a flush come in between,
+ * the new one would survive it although it was made from the old; it is then given a CAS with
+ * which it is flushed, too.
+ */
+uint64_t item_cas_after(struct store *store, const struct item *old);
+
+/* Everything that a new version of an item takes over from it; and the value's bytes. */
+struct item_traits item_traits_of(const struct store_user *user, const struct item *item);
+void item_copy_value(struct store_user *user, struct item *to, size_t offset, struct item *from);
+
+/* Notes a use, for who decides what is evicted. */
+void item_mark_use(struct store_user *user, struct item *item);
+
+/* Takes the stripe that keys with this hash have. */
+static inline struct lock *store_lock_stripe(struct store *store, uint32_t hash)
+{
+    struct lock *stripe = hash_table_stripe(&store->table, hash);
+
+    lock_take(stripe);
+    return stripe;
+}
+
 /* Frees an item that nobody holds, and its pieces. */
 void item_free(struct store_user *user, struct item *item);
 

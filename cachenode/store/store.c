@@ -1,199 +1,12 @@
 /*
- * The face of the store: life and time, then finding, making, putting, changing.
+ * The face of the store: what an item is made of, then finding, making and putting.
  */
 #include <sched.h>
 #include <stdlib.h>
 
-#include "cachenode/locks.h"
 #include "cachenode/store/internal.h"
-#include "common/base/clock.h"
-#include "common/base/panic.h"
 #include "common/base/random.h"
 #include "common/bytes/number.h"
-
-enum { RELATIVE_MAX_S = 60 * 60 * 24 * 30, LONG_AGO = 1 };
-
-/* --- life and time --- */
-
-struct store *store_create(const struct store_options *options, const char **error)
-{
-    struct store *store = calloc(1, sizeof(*store));
-
-    *error = "out of memory";
-    if (store == NULL)
-        return NULL;
-    store->options = *options;
-    store->tuning = options->tuning;
-    score_init(&store->scores);
-    lock_init(&store->mover.lock, LOCK_mover);
-    store->start_us = clock_read_us();
-    store->start_wall_s = clock_wall_s();
-    store->now = STORE_FIRST_SECOND;
-    list_init(&store->users);
-    lock_init(&store->lock, LOCK_store);
-    if (!slab_init(&store->slab, &options->slab, error) ||
-        !hash_table_init(&store->table, &store->slab, options->hash_power, options->hash_is_fixed,
-                         (uint64_t)store->slab.page_reserve *
-                             store->slab.classes[1].chunks_per_page)) {
-        hash_table_free(&store->table);
-        slab_free(&store->slab);
-        free(store);
-        return NULL;
-    }
-    return store;
-}
-
-void store_free(struct store *store)
-{
-    ASSERT(list_is_empty(&store->users));
-    hash_table_free(&store->table);
-    slab_free(&store->slab);
-    free(store);
-}
-
-static void item_keeper_hold(const struct keeper *keeper, void *owner)
-{
-    struct item *item = owner;
-
-    (void)keeper;
-    __atomic_fetch_add(&item->refs, 1, __ATOMIC_RELAXED);
-}
-
-static void item_keeper_release(const struct keeper *keeper, void *owner)
-{
-    store_release(container_of(keeper, struct store_user, keeper), owner);
-}
-
-struct store_user *store_user_create(struct store *store)
-{
-    struct store_user *user = calloc(1, sizeof(*user));
-
-    if (user == NULL)
-        return NULL;
-    user->store = store;
-    user->keeper = (struct keeper){item_keeper_hold, item_keeper_release};
-    for (unsigned i = 1; i <= store->slab.class_count; i++)
-        magazine_init(&store->slab, i, &user->magazines[i]);
-    user->random = random_u64();
-    lock_take(&store->lock);
-    list_append(&store->users, &user->link);
-    lock_give(&store->lock);
-    return user;
-}
-
-void store_user_free(struct store_user *user)
-{
-    struct store *store = user->store;
-
-    for (unsigned i = 1; i <= store->slab.class_count; i++)
-        magazine_empty(&store->slab, &user->magazines[i]);
-    lock_take(&store->lock);
-    metric_sum(&store->departed[0].items[0], &user->gauges[0].items[0],
-               sizeof(store->departed) / (sizeof(uint64_t)));
-    list_remove(&user->link);
-    lock_give(&store->lock);
-    free(user);
-}
-
-uint32_t store_now(const struct store *store)
-{
-    return __atomic_load_n(&store->now, __ATOMIC_RELAXED);
-}
-
-int64_t store_unix_time(const struct store *store, uint32_t at)
-{
-    return store->start_wall_s + at - STORE_FIRST_SECOND;
-}
-
-/* Called with the store's lock held. */
-static void flush_all(struct store *store)
-{
-    __atomic_store_n(&store->is_flushing, 1, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&store->flushed_cas, __atomic_add_fetch(&store->last_cas, 1, __ATOMIC_SEQ_CST),
-                     __ATOMIC_SEQ_CST);
-    __atomic_store_n(&store->is_flushing, 0, __ATOMIC_SEQ_CST);
-}
-
-void store_tick(struct store *store)
-{
-    uint32_t now = (uint32_t)((clock_read_us() - store->start_us) / 1000000) + STORE_FIRST_SECOND;
-    bool is_due = false;
-
-    __atomic_store_n(&store->now, now, __ATOMIC_RELAXED);
-    lock_take(&store->lock);
-    for (unsigned i = 0; i < store->flush_count;) {
-        if (store->flushes[i] > now) {
-            i++;
-            continue;
-        }
-        is_due = true;
-        store->flushes[i] = store->flushes[--store->flush_count];
-    }
-    if (is_due)
-        flush_all(store);
-    lock_give(&store->lock);
-}
-
-uint32_t store_expiry(const struct store *store, int64_t exptime)
-{
-    int64_t at;
-
-    if (exptime == 0)
-        return 0;
-    if (exptime < 0)
-        return LONG_AGO;
-    if (exptime <= RELATIVE_MAX_S)
-        return store_now(store) + (uint32_t)exptime;
-    at = exptime - clock_wall_s() + store_now(store);
-    if (at <= LONG_AGO)
-        return LONG_AGO;
-    return at > UINT32_MAX ? UINT32_MAX : (uint32_t)at;
-}
-
-void store_get_tuning(struct store *store, struct store_tuning *tuning)
-{
-    lock_take(&store->lock);
-    *tuning = store->tuning;
-    lock_give(&store->lock);
-}
-
-void store_set_tuning(struct store *store, const struct store_tuning *tuning)
-{
-    lock_take(&store->lock);
-#define SET(field) __atomic_store_n(&store->tuning.field, tuning->field, __ATOMIC_RELAXED)
-    SET(is_segmented);
-    SET(hot_pct);
-    SET(warm_pct);
-    SET(has_temporary);
-    SET(temporary_ttl_s);
-    SET(automove);
-    SET(crawls);
-    SET(crawl_sleep_us);
-    SET(crawl_items_max);
-    SET(automove_window);
-#undef SET
-    store->tuning.automove_ratio = tuning->automove_ratio;
-    store->tuning.hot_max_factor = tuning->hot_max_factor;
-    store->tuning.warm_max_factor = tuning->warm_max_factor;
-    lock_give(&store->lock);
-}
-
-void store_flush(struct store *store, uint32_t at)
-{
-    lock_take(&store->lock);
-    if (at <= store_now(store)) {
-        flush_all(store);
-    } else {
-        bool is_known = false;
-
-        for (unsigned i = 0; i < store->flush_count; i++)
-            is_known = is_known || store->flushes[i] == at;
-        /* So many at once are a mistake or an attack; the last one is merged with an earlier. */
-        if (!is_known && store->flush_count < FLUSHES_MAX)
-            store->flushes[store->flush_count++] = at;
-    }
-    lock_give(&store->lock);
-}
 
 /* --- items --- */
 
@@ -218,7 +31,7 @@ static uint64_t next_cas(struct store *store)
  * given a CAS with which it is flushed, too. A flush under way has either not looked at
  * the last CAS yet, and will flush the new one, or is waited for.
  */
-static uint64_t cas_after(struct store *store, const struct item *old)
+uint64_t item_cas_after(struct store *store, const struct item *old)
 {
     uint64_t cas = next_cas(store);
 
@@ -488,23 +301,15 @@ static void mark_score(struct store_user *user, struct item *item)
     __atomic_store_n(&item->score, score, __ATOMIC_RELAXED);
 }
 
-static void mark_used(struct store_user *user, struct item *item)
+void item_mark_use(struct store_user *user, struct item *item)
 {
     item_mark_used(item, store_now(user->store));
     mark_score(user, item);
 }
 
-static struct lock *lock_stripe(struct store *store, uint32_t hash)
-{
-    struct lock *stripe = hash_table_stripe(&store->table, hash);
-
-    lock_take(stripe);
-    return stripe;
-}
-
 struct item *store_find(struct store_user *user, struct str key, uint32_t hash)
 {
-    struct lock *stripe = lock_stripe(user->store, hash);
+    struct lock *stripe = store_lock_stripe(user->store, hash);
     struct item *item = find_live(user, key, hash);
 
     if (item == NULL)
@@ -514,7 +319,7 @@ struct item *store_find(struct store_user *user, struct str key, uint32_t hash)
 
 struct item *store_find_again(struct store_user *user, struct str key, uint32_t hash)
 {
-    struct lock *stripe = lock_stripe(user->store, hash);
+    struct lock *stripe = store_lock_stripe(user->store, hash);
     struct item *item = look_up(user, key, hash);
 
     if (item == NULL)
@@ -532,7 +337,7 @@ void store_use(struct store_user *user, struct item *item, bool is_touch)
         metric_add(&metrics->get_hits, 1);
         metric_add(&metrics->hits_to_hot + item_segment(item), 1);
     }
-    mark_used(user, item);
+    item_mark_use(user, item);
 }
 
 /* One piece of code, as store_put. */
@@ -650,11 +455,11 @@ static enum segment first_segment(const struct store *store, const struct item *
 
 /* With the stripe locked: makes `item` the one under its key, in the place of `old` if
  * there is one. The caller's hold becomes that of being linked; false: he keeps it. */
-static bool link_item(struct store_user *user, struct item *item, uint32_t hash, struct item *old)
+bool item_link(struct store_user *user, struct item *item, uint32_t hash, struct item *old)
 {
     struct store *store = user->store;
 
-    item->cas = old == NULL ? next_cas(store) : cas_after(store, old);
+    item->cas = old == NULL ? next_cas(store) : item_cas_after(store, old);
     if (old != NULL) {
         /* Setting again is a use, too. */
         __atomic_store_n(&item->score, old->score, __ATOMIC_RELAXED);
@@ -671,7 +476,7 @@ static bool link_item(struct store_user *user, struct item *item, uint32_t hash,
     return true;
 }
 
-static void copy_value(struct store_user *user, struct item *to, size_t offset, struct item *from)
+void item_copy_value(struct store_user *user, struct item *to, size_t offset, struct item *from)
 {
     char *source, *dest;
     size_t done = 0, len;
@@ -688,7 +493,7 @@ static void copy_value(struct store_user *user, struct item *to, size_t offset, 
 }
 
 /* Everything that a new version of an item takes over from it. */
-static struct item_traits traits_of(const struct store_user *user, const struct item *item)
+struct item_traits item_traits_of(const struct store_user *user, const struct item *item)
 {
     return (struct item_traits){.flags = item_flags(item),
                                 .expires_at = item->expires_at,
@@ -730,7 +535,7 @@ static enum store_result put_checked(struct store_user *user, struct item *item,
         store_set_expiry(item, old->expires_at);
         item_set(item, ITEM_STALE, true);
     }
-    if (!link_item(user, item, hash, old))
+    if (!item_link(user, item, hash, old))
         return STORE_OUT_OF_MEMORY;
     if (watch_wants(&user->log, WATCH_MUTATIONS))
         note_store(user, item, STORE_STORED, terms);
@@ -743,15 +548,15 @@ static enum store_result put_checked(struct store_user *user, struct item *item,
 static struct item *join(struct store_user *user, struct item *old, struct item *piece,
                          bool is_append)
 {
-    struct item_traits traits = traits_of(user, old);
+    struct item_traits traits = item_traits_of(user, old);
     struct item *joined;
 
     traits.own_cas = item_is(piece, ITEM_OWN_CAS) ? store_item_cas(user, piece) : 0;
     if (store_reserve(user, item_key(old), &traits, old->value_len + piece->value_len, &joined) !=
         STORE_ROOM)
         return NULL;
-    copy_value(user, joined, is_append ? 0 : piece->value_len, old);
-    copy_value(user, joined, is_append ? old->value_len : 0, piece);
+    item_copy_value(user, joined, is_append ? 0 : piece->value_len, old);
+    item_copy_value(user, joined, is_append ? old->value_len : 0, piece);
     return joined;
 }
 
@@ -811,7 +616,7 @@ __attribute__((noinline)) static enum store_result put_joined(struct store_user 
 static enum store_result put_alone(struct store_user *user, struct item **item, uint32_t hash,
                                    const struct store_terms *terms, struct store_outcome *outcome)
 {
-    struct lock *stripe = lock_stripe(user->store, hash);
+    struct lock *stripe = store_lock_stripe(user->store, hash);
     struct item *old = find_live(user, item_key(*item), hash);
     enum store_result result = may_put(user, old, terms);
 
@@ -844,181 +649,4 @@ __attribute__((flatten)) enum store_result store_put(struct store_user *user, st
     if (item != NULL)
         store_release(user, item);
     return result;
-}
-
-/* --- changing --- */
-
-enum store_result store_delete(struct store_user *user, struct str key, uint32_t hash)
-{
-    struct item *item = store_find(user, key, hash);
-
-    if (item == NULL)
-        return STORE_NOT_FOUND;
-    store_remove(user, item, hash, WATCH_BY_DELETE);
-    store_get_end(user, hash);
-    return STORE_STORED;
-}
-
-void store_forget(struct store_user *user, struct str key, uint32_t hash)
-{
-    struct lock *stripe = lock_stripe(user->store, hash);
-    struct item *item = hash_table_find(&user->store->table, key, hash);
-
-    if (item != NULL)
-        item_unlink(user, item, hash);
-    lock_give(stripe);
-}
-
-enum store_result store_touch(struct store_user *user, struct str key, uint32_t hash,
-                              uint32_t expires_at)
-{
-    struct item *item = store_get(user, key, hash, &expires_at);
-
-    if (item == NULL)
-        return STORE_NOT_FOUND;
-    store_get_end(user, hash);
-    return STORE_STORED;
-}
-
-/* The number that a value is: white space and a plus sign before it are fine, and white
- * space ends it. */
-static bool value_number(struct item *item, uint64_t *number)
-{
-    struct str text = {item_value(item), item->value_len};
-    size_t end;
-
-    while (text.len != 0 && strchr(" \t\r\n\v\f", text.data[0]) != NULL && text.data[0] != '\0')
-        text = str_skip(text, 1);
-    if (text.len != 0 && text.data[0] == '+')
-        text = str_skip(text, 1);
-    for (end = 0; end < text.len && text.data[end] >= '0' && text.data[end] <= '9'; end++)
-        ;
-    /* A space ends it, and so does a NUL, which strchr finds, too. */
-    if (end < text.len && strchr(" \t\r\n\v\f", text.data[end]) == NULL)
-        return false;
-    return number_parse_u64((struct str){text.data, end}, number);
-}
-
-/* Puts another version in the place of *item, which is found. False: there was no memory. */
-static bool replace_item(struct store_user *user, struct item **item, uint32_t hash,
-                         const struct item_traits *traits, struct str value)
-{
-    struct item *made;
-
-    if (store_reserve(user, item_key(*item), traits, (uint32_t)value.len, &made) != STORE_ROOM)
-        return false;
-    memcpy(item_value(made), value.data, value.len);
-    if (!link_item(user, made, hash, *item)) {
-        store_release(user, made);
-        return false;
-    }
-    *item = made;
-    return true;
-}
-
-/* In place when it fits and nobody else reads it; else in an item of its own. */
-static bool write_number(struct store_user *user, struct item **place, uint32_t hash,
-                         uint64_t number, uint64_t own_cas)
-{
-    struct item *item = *place;
-    struct item_traits traits = traits_of(user, item);
-    char digits[NUMBER_TEXT_MAX];
-    size_t len = number_format(digits, number);
-
-    if (own_cas == 0 && traits.own_cas == 0 && len <= item->value_len &&
-        __atomic_load_n(&item->refs, __ATOMIC_ACQUIRE) == 1) {
-        memcpy(item_value(item), digits, len);
-        memset(item_value(item) + len, ' ', item->value_len - len);
-        item->cas = cas_after(user->store, item);
-        mark_used(user, item);
-        return true;
-    }
-    traits.own_cas = own_cas;
-    return replace_item(user, place, hash, &traits, (struct str){digits, len});
-}
-
-enum store_result store_add_to(struct store_user *user, struct item **place, uint32_t hash,
-                               uint64_t delta, bool is_decrement, uint64_t own_cas, uint64_t *value)
-{
-    struct item *item = *place;
-    struct store_class_metrics *metrics = &user->classes[item_class(user->store, item)];
-    uint64_t number;
-
-    if (item->is_chunked || !value_number(item, &number))
-        return STORE_NOT_A_NUMBER;
-    if (is_decrement)
-        number = number < delta ? 0 : number - delta;
-    else
-        number += delta;
-    if (!write_number(user, place, hash, number, own_cas))
-        return STORE_OUT_OF_MEMORY;
-    metric_add(is_decrement ? &metrics->decr_hits : &metrics->incr_hits, 1);
-    *value = number;
-    return STORE_STORED;
-}
-
-enum store_result store_add_number(struct store_user *user, struct str key, uint32_t hash,
-                                   uint64_t delta, bool is_decrement, uint64_t *value)
-{
-    struct item *item = store_find(user, key, hash);
-    enum store_result result;
-
-    if (item == NULL)
-        return STORE_NOT_FOUND;
-    result = store_add_to(user, &item, hash, delta, is_decrement, 0, value);
-    store_get_end(user, hash);
-    return result;
-}
-
-/* A copy with another CAS; what is found and its value stay as they are meanwhile. */
-static bool copy_with_cas(struct store_user *user, struct item **place, uint32_t hash,
-                          uint64_t own_cas)
-{
-    struct item *item = *place, *made;
-    struct item_traits traits = traits_of(user, item);
-    uint32_t marks = item_peek(item);
-
-    traits.own_cas = own_cas;
-    if (store_reserve(user, item_key(item), &traits, item->value_len, &made) != STORE_ROOM)
-        return false;
-    copy_value(user, made, 0, item);
-    item_set_used(made, item_peek(made) |
-                            (marks & (ITEM_FETCHED | ITEM_ACTIVE | ITEM_STALE | ITEM_TOKEN_SENT)));
-    if (!link_item(user, made, hash, item)) {
-        store_release(user, made);
-        return false;
-    }
-    *place = made;
-    return true;
-}
-
-bool store_renew(struct store_user *user, struct item **place, uint32_t hash, uint64_t own_cas)
-{
-    if (own_cas != 0 || item_is(*place, ITEM_OWN_CAS))
-        return copy_with_cas(user, place, hash, own_cas);
-    (*place)->cas = cas_after(user->store, *place);
-    return true;
-}
-
-bool store_empty(struct store_user *user, struct item **place, uint32_t hash, uint64_t own_cas)
-{
-    struct item *item = *place;
-    uint32_t marks = item_peek(item);
-    struct item_traits traits = traits_of(user, item);
-
-    traits.flags = 0;
-    /* To keep a CAS through the making of another item is to choose it. */
-    traits.own_cas = own_cas != 0 ? own_cas : store_item_cas(user, item);
-    if (!replace_item(user, place, hash, &traits, STR("")))
-        return false;
-    item_set_used(*place, item_peek(*place) | (marks & (ITEM_STALE | ITEM_TOKEN_SENT)));
-    return true;
-}
-
-void store_remove(struct store_user *user, struct item *item, uint32_t hash, enum watch_command by)
-{
-    if (watch_wants(&user->log, WATCH_DELETIONS))
-        note_delete(user, item, by);
-    metric_add(&user->classes[item_class(user->store, item)].delete_hits, 1);
-    item_unlink(user, item, hash);
 }
