@@ -1,5 +1,6 @@
 """What happens to a proxy in operation: logs that nobody reads, signals by the thousand, one
 proxy after the other on the same port, and more work than a server can do."""
+import contextlib
 import os
 import random
 import signal
@@ -167,6 +168,31 @@ class Restarts(unittest.TestCase):
                 listener.listen(512)
                 self.check(listener, path, connect)
             self.assertTrue(os.path.exists(path))
+
+
+class Modes(unittest.TestCase):
+    def test_a_unix_socket_is_never_open_to_more_than_it_is_to_be(self):
+        """P-28: its mode is watched from before it is there."""
+        with tempfile.TemporaryDirectory() as folder, Node() as node:
+            path = folder + '/proxy.sock'
+            seen, is_over = set(), threading.Event()
+
+            def watch():
+                while not is_over.is_set():
+                    with contextlib.suppress(OSError):
+                        seen.add(oct(os.stat(path).st_mode & 0o777))
+
+            watcher = threading.Thread(target=watch)
+            watcher.start()
+            try:
+                text = pool([node]).replace('127.0.0.1:%d', path + ' 0600', 1)
+                for _ in range(10):
+                    with Proxy(text, unix_path=path):
+                        pass
+            finally:
+                is_over.set()
+                watcher.join()
+            self.assertEqual(seen, {'0o600'})
 
 
 class Descriptors(unittest.TestCase):

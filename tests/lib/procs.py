@@ -111,11 +111,11 @@ class Program:
 
 
 class Node(Program):
-    def __init__(self, *arguments, port=None, unix_path=None):
+    def __init__(self, *arguments, port=None, unix_path=None, env=None):
         port = port or free_port()
         user = ['-u', 'root'] if os.getuid() == 0 else []
         where = ['-s', unix_path] if unix_path else ['-l', '127.0.0.1', '-p', str(port)]
-        super().__init__('cachenode', user + where + list(arguments), port, unix_path)
+        super().__init__('cachenode', user + where + list(arguments), port, unix_path, env)
 
 
 class Redis(Program):
