@@ -17,30 +17,43 @@ static void add_user(struct auth_users *users, struct str line)
     users->lens[users->count++] = kept_len + line.len - user_len;
 }
 
-/* Reads the file's lines; false with *why. */
-static bool read_users(FILE *file, struct auth_users *users, const char **why)
+/* NULL, or what is wrong with the line. */
+static const char *read_line(struct auth_users *users, struct str line)
+{
+    if (line.len > AUTH_LINE_MAX)
+        return "a line is longer than 255 bytes";
+    if (memchr(line.data, ':', line.len) == NULL)
+        return "a line is not user:password";
+    if (users->count == AUTH_USERS_MAX)
+        return "more than 8 users";
+    add_user(users, line);
+    return NULL;
+}
+
+static bool read_users(FILE *file, struct auth_users *users, struct auth_fault *fault)
 {
     char line[AUTH_LINE_MAX + 3];
 
     while (fgets(line, sizeof(line), file) != NULL) {
-        size_t len = strcspn(line, "\r\n");
-
-        *why = "a line is longer than 255 bytes";
-        if (len > AUTH_LINE_MAX)
+        fault->line++;
+        fault->text = read_line(users, (struct str){line, strcspn(line, "\r\n")});
+        if (fault->text != NULL)
             return false;
-        *why = "a line is not user:password";
-        if (memchr(line, ':', len) == NULL)
-            return false;
-        *why = "more than 8 users";
-        if (users->count == AUTH_USERS_MAX)
-            return false;
-        add_user(users, (struct str){line, len});
     }
-    *why = "it has no user";
+    *fault = (struct auth_fault){.text = "it has no user"};
     return users->count != 0;
 }
 
-bool auth_reload(struct auth *auth, const char **why)
+const char *auth_describe(const struct auth *auth, const struct auth_fault *fault, char *out)
+{
+    if (fault->line != 0)
+        snprintf(out, AUTH_FAULT_MAX, "%.4096s:%u: %s", auth->path, fault->line, fault->text);
+    else
+        snprintf(out, AUTH_FAULT_MAX, "%.4096s: %s", auth->path, fault->text);
+    return out;
+}
+
+bool auth_reload(struct auth *auth, struct auth_fault *fault)
 {
     struct auth_users users = {0};
     FILE *file;
@@ -49,10 +62,10 @@ bool auth_reload(struct auth *auth, const char **why)
     if (auth->path == NULL)
         return true;
     file = fopen(auth->path, "re");
-    *why = "it cannot be opened";
+    *fault = (struct auth_fault){.text = "it cannot be opened"};
     if (file == NULL)
         return false;
-    is_good = read_users(file, &users, why);
+    is_good = read_users(file, &users, fault);
     fclose(file);
     if (is_good) {
         lock_take(&auth->lock);
@@ -62,11 +75,11 @@ bool auth_reload(struct auth *auth, const char **why)
     return is_good;
 }
 
-bool auth_open(struct auth *auth, const char *path, const char **why)
+bool auth_open(struct auth *auth, const char *path, struct auth_fault *fault)
 {
     *auth = (struct auth){.path = path};
     lock_init(&auth->lock, LOCK_auth);
-    return auth_reload(auth, why);
+    return auth_reload(auth, fault);
 }
 
 /* Compares all bytes, whatever the first ones are. */

@@ -254,10 +254,12 @@ static void caught_end(int number, void *context)
 static void caught_hangup(int number, void *context)
 {
     struct node *node = context;
-    const char *why;
+    char text[AUTH_FAULT_MAX];
+    struct auth_fault fault;
 
-    if (!auth_reload(&node->auth, &why))
-        log_error("signal %d: %s: %s; the old users stay", number, node->auth.path, why);
+    if (!auth_reload(&node->auth, &fault))
+        log_error("signal %d: %s; the old users stay", number,
+                  auth_describe(&node->auth, &fault, text));
     else if (node->auth.path != NULL)
         log_info("signal %d: %s is read again", number, node->auth.path);
 }
@@ -405,7 +407,8 @@ int node_run(const struct settings *settings)
 {
     struct node *node = calloc(1, sizeof(*node));
     int status = EXIT_FAILURE;
-    const char *why;
+    struct auth_fault fault;
+    char text[AUTH_FAULT_MAX];
 
     /* Signals first: who can reach a port may also end us. */
     if (node == NULL || !loop_open(&node->loop) ||
@@ -416,8 +419,8 @@ int node_run(const struct settings *settings)
         return EX_OSERR;
     }
     node->settings = settings;
-    if (!auth_open(&node->auth, auth_path(settings), &why))
-        fprintf(stderr, "cachenode: %s: %s\n", auth_path(settings), why);
+    if (!auth_open(&node->auth, auth_path(settings), &fault))
+        fprintf(stderr, "cachenode: %s\n", auth_describe(&node->auth, &fault, text));
     else if (!sockets_open(&node->sockets, settings))
         status = EX_OSERR;
     else if (settings->user != NULL && getuid() == 0 &&

@@ -215,17 +215,18 @@ class Published(Faults):
     # C-16, CVE-2021-37519
     def test_a_bad_file_of_users_is_refused_at_the_start(self):
         user = ['-u', 'root'] if os.getuid() == 0 else []
-        for number, content in enumerate((b'', b'\n', b'u', b'x' * 100000, b'u:p\n' + b'y' * 100000,
-                                          b'\0\0\0\n', b'u:p\n\0\n', b'u:p\n' * 1000,
-                                          b'u:' + b'p' * 300 + b'\n')):
+        for content, line in ((b'', None), (b'\n', 1), (b'u', 1), (b'x' * 100000, 1),
+                              (b'u:p\n' + b'y' * 100000, 2), (b'\0\0\0\n', 1),
+                              (b'u:p\n\0\n', 2), (b'u:p\n' * 1000, 9),
+                              (b'u:' + b'p' * 300 + b'\n', 1)):
             with tempfile.NamedTemporaryFile() as users:
                 users.write(content)
                 users.flush()
                 done = subprocess.run([os.path.join(procs.BUILD, 'cachenode'), '-Y', users.name,
                                        '-l', '127.0.0.1', '-p', str(procs.free_port())] + user,
                                       capture_output=True, timeout=PATIENCE_S, text=True)
-            self.assertNotEqual(done.returncode, 0, number)
-            self.assertIn(users.name, done.stderr)
+            self.assertNotEqual(done.returncode, 0, content[:20])
+            self.assertIn('%s:%d: ' % (users.name, line) if line else users.name, done.stderr)
             self.assertFalse([word for word in procs.COMPLAINTS if word in done.stderr])
         for content in (b'u:p', b'u:\n', b':\n', b'u:p:q\n', b'u:p\r\n'):
             with tempfile.NamedTemporaryFile() as users:
