@@ -87,15 +87,47 @@ class Stalls(unittest.TestCase):
             self.assertGreater(outcomes['right'], 0)
             self.assertGreater(outcomes['late'], 0)
 
+    def test_replies_around_the_timeout_are_never_taken_for_others(self):
+        """P-16: unique values, pipelined; the server stalls now and then for about the timeout.
+        LATE_REQUESTS=10000000 for the long run."""
+        batch, batches = 500, int(os.environ.get('LATE_REQUESTS', 200000)) // 500
+
+        def talk(connection):
+            chance = random.Random(SEED)
+            kept = b''
+            while data := connection.recv(65536):
+                *lines, kept = (kept + data).split(b'\r\n')
+                if chance.random() < 0.02:
+                    time.sleep(chance.uniform(0.03, 0.07))
+                connection.sendall(b''.join(value_of(line) for line in lines))
+
+        with TalkingNode(talk) as node, Proxy(pool([node], 'timeout: 50')) as proxy:
+            with Client(proxy) as client:
+                late = right = 0
+                for number in range(batches):
+                    keys = [b'%d-%d' % (number, i) for i in range(batch)]
+                    client.socket.sendall(b''.join(b'get %s\r\n' % key for key in keys))
+                    for key in keys:
+                        line = client.file.readline()
+                        if line.startswith(b'SERVER_ERROR'):
+                            late += 1
+                            continue
+                        line += client.file.readline() + client.file.readline()
+                        self.assertEqual(line, value_of(b'get ' + key), 'seed %d' % SEED)
+                        right += 1
+            self.assertGreater(right, batches)
+            self.assertGreater(late, 0)
+
     def test_a_server_that_reads_slowly_mixes_nothing_up(self):
-        """It takes a few bytes at a time while its replies are already on their way."""
+        """P-12: it takes a few bytes at a time while its replies are already on their way.
+        SLOW_REQUESTS=1000000 for the long run."""
         def talk(connection):
             chance = random.Random(SEED)
             kept = b''
             while data := connection.recv(chance.randrange(1, 4000)):
                 *lines, kept = (kept + data).split(b'\r\n')
                 connection.sendall(b''.join(value_of(line) for line in lines))
-        count = 20000
+        count = int(os.environ.get('SLOW_REQUESTS', 20000))
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, 'node')
             text = 'pool:\n  listen: 127.0.0.1:%%d\n  timeout: 60000\n  servers: [%s:1]\n' % path
