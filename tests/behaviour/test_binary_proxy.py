@@ -1,6 +1,5 @@
 """Binary clients in front of text nodes: each opcode is answered as a node answers it, byte by
 byte but for the CAS, whose numbers are each server's own."""
-import contextlib
 import os
 import struct
 import tempfile
@@ -8,6 +7,7 @@ import unittest
 
 from cut import Knife, send_read
 from fakes import TalkingNode
+from peer import Case, Peer
 from procs import Node, Proxy, pool
 
 OPCODES = dict(GET=0, SET=1, ADD=2, REPLACE=3, DELETE=4, INCR=5, DECR=6, QUIT=7, FLUSH=8, GETQ=9,
@@ -49,12 +49,7 @@ class Reply:
         return self.head[:16] + (b'<cas>' if self.cas else b'<no cas>') + self.body
 
 
-class Wire:
-    def __init__(self, program):
-        self.socket = program.connect()
-        self.socket.settimeout(30)
-        self.file = self.socket.makefile('rb')
-
+class Wire(Peer):
     def read(self):
         head = self.file.read(24)
         if len(head) < 24:
@@ -71,31 +66,6 @@ class Wire:
         while (reply := self.read()).opaque != FENCE:
             replies.append(reply)
         return replies
-
-    def is_closed(self):
-        try:
-            return self.file.read(1) == b''
-        except ConnectionResetError:
-            return True
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
-
-    def start(self, thing):
-        return self.stack.enter_context(thing)
 
 
 class AsANode(Case):

@@ -1,25 +1,20 @@
 """Meta commands through a proxy: routed by the key that is meant, quiet as the client asked,
 answered in order."""
 import base64
-import contextlib
 import random
 import select
 import threading
 import unittest
 
+import peer
 from fakes import TalkingNode
 from procs import Node, Proxy, pool
 
 KEY_MAX = 250
 
 
-class Wire:
+class Wire(peer.Peer):
     """A connection; what is asked is followed by mn, and all before its answer returned."""
-
-    def __init__(self, program):
-        self.socket = program.connect()
-        self.socket.settimeout(30)
-        self.file = self.socket.makefile('rb')
 
     def ask(self, *lines):
         self.socket.sendall(b''.join(line + b'\r\n' for line in lines) + b'mn\r\n')
@@ -35,25 +30,8 @@ class Wire:
         """Nothing has come so far."""
         return select.select([self.socket], [], [], 0)[0] == []
 
-    def close(self):
-        self.file.close()
-        self.socket.close()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
-
-    def start(self, thing):
-        return self.stack.enter_context(thing)
-
+class Case(peer.Case):
     def before(self, nodes, *lines):
         self.proxy = self.start(Proxy(pool(nodes, *lines)))
         return self.start(Wire(self.proxy))

@@ -12,19 +12,19 @@ import time
 import unittest
 
 import procs
+from peer import Peer
 
 
-class Talk:
+class Talk(Peer):
     """A conversation in the text protocol."""
 
     def __init__(self, where):
         if isinstance(where, str):
-            self.socket = socket.socket(socket.AF_UNIX)
-            self.socket.connect(where)
+            connection = socket.socket(socket.AF_UNIX)
+            connection.connect(where)
         else:
-            self.socket = socket.create_connection(('127.0.0.1', where), 20)
-        self.socket.settimeout(20)
-        self.file = self.socket.makefile('rb')
+            connection = socket.create_connection(('127.0.0.1', where), 20)
+        self.take(connection, 20)
 
     def ask(self, text, lines=1):
         self.socket.sendall(text.encode())
@@ -39,16 +39,6 @@ class Talk:
             _, name, value = line.decode().rstrip('\r\n').split(' ', 2)
             found[name] = value
         return found
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def wait_until(condition, patience_s=20):

@@ -1,12 +1,12 @@
 """Hostile clients and servers of a Redis pool. After each of them the proxy serves others at
 once, and has grown by nothing to speak of."""
-import contextlib
 import os
 import random
 import socket
 import time
 import unittest
 
+import peer
 from fakes import TalkingNode
 from procs import Proxy, Redis, pool
 from resp import Error, Wire, read_raw, request
@@ -16,15 +16,8 @@ GROWTH_MAX_KB = 4096
 SANITIZED = os.environ.get('BUILD', 'asan').endswith('san')  # keeps what is freed for a while
 
 
-class Case(unittest.TestCase):
+class Case(peer.Case):
     lines = ()
-
-    def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
-
-    def start(self, thing):
-        return self.stack.enter_context(thing)
 
     def before(self, server, *lines):
         self.proxy = self.start(Proxy(pool([server], 'redis: true', *lines)))

@@ -1,10 +1,10 @@
 """A Redis pool's servers: passwords and databases, and what happens when one cannot serve."""
-import contextlib
 import os
 import tempfile
 import threading
 import unittest
 
+import peer
 import procs
 from fakes import TalkingNode
 from procs import Proxy, Redis, pool
@@ -32,14 +32,7 @@ def server(answer):
     return TalkingNode(talk)
 
 
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
-
-    def start(self, thing):
-        return self.stack.enter_context(thing)
-
+class Case(peer.Case):
     def before(self, servers, *lines):
         """A proxy, and a wire to it."""
         self.proxy = self.start(Proxy(pool(servers, 'redis: true', *lines)))

@@ -9,30 +9,19 @@ import time
 import unittest
 
 from fakes import TalkingNode, value_of
+from peer import Peer
 from procs import Node, Proxy, pool
 
 SEED = int(os.environ.get('SEED', random.SystemRandom().randrange(1 << 32)))
 
 
-class Client:
+class Client(Peer):
     def __init__(self, proxy):
-        self.socket = proxy.connect()
-        self.socket.settimeout(60)
-        self.file = self.socket.makefile('rb')
+        super().__init__(proxy, 60)
 
     def ask(self, text, lines=1):
         self.socket.sendall(text)
         return b''.join(self.file.readline() for _ in range(lines))
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def rss_kb(process):

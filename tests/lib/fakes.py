@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 
+from peer import Peer
 from procs import free_port, page
 
 PATIENCE_S = 30
@@ -186,13 +187,8 @@ def echo(connection):
             connection.sendall(value_of(line))
 
 
-class Wire:
+class Wire(Peer):
     """A client, line by line."""
-
-    def __init__(self, program):
-        self.socket = program.connect()
-        self.socket.settimeout(PATIENCE_S)
-        self.file = self.socket.makefile('rb')
 
     def ask(self, text):
         """The first line of the reply."""
@@ -212,16 +208,6 @@ class Wire:
 
     def set(self, key, value):
         return self.ask(b'set %s 0 0 %d\r\n%s\r\n' % (key, len(value), value))
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def stats_of(proxy, pool='pool'):

@@ -7,6 +7,7 @@ import struct
 import time
 import unittest
 
+from peer import Peer
 from procs import BUILD, Node, wait_for
 
 PATIENCE_S = 20
@@ -33,15 +34,11 @@ def replies(data):
     return found
 
 
-class Talk:
+class Talk(Peer):
     """A connection to a node, and what comes of it."""
 
     def __init__(self, node):
-        self.socket = node.connect()
-        self.socket.settimeout(PATIENCE_S)
-        if self.socket.family != socket.AF_UNIX:
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.file = self.socket.makefile('rb')
+        super().__init__(node, PATIENCE_S)
 
     def send(self, data):
         try:
@@ -94,16 +91,6 @@ class Talk:
         lines = self.answer(b'stats %s\r\n' % word)
         return {line.split()[1].decode(): line.split(b' ', 2)[2].strip().decode()
                 for line in lines if line.startswith(b'STAT ')}
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 class Faults(unittest.TestCase):

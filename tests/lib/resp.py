@@ -1,6 +1,6 @@
 """Redis' protocol, as plain Python: words out, replies in."""
 
-PATIENCE_S = 30
+from peer import Peer
 
 
 class Error(str):
@@ -45,13 +45,8 @@ def read(file):
     return {b':': int, b'+': bytes.decode, b'-': lambda text: Error(text.decode())}[kind](rest)
 
 
-class Wire:
+class Wire(Peer):
     """A connection to a program that speaks Redis."""
-
-    def __init__(self, program):
-        self.socket = program.connect()
-        self.socket.settimeout(PATIENCE_S)
-        self.file = self.socket.makefile('rb')
 
     def send(self, *words):
         self.socket.sendall(request(*words))
@@ -71,20 +66,3 @@ class Wire:
         """Sends bytes and reads one reply's."""
         self.socket.sendall(data)
         return read_raw(self.file)
-
-    def is_closed(self):
-        """Nothing more comes."""
-        try:
-            return self.file.read(1) == b''
-        except ConnectionResetError:
-            return True
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
