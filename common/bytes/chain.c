@@ -6,6 +6,7 @@
 
 #include "common/base/freelist.h"
 #include "common/base/panic.h"
+#include "common/base/uncancelled.h"
 #include "common/bytes/chain.h"
 
 enum { SLICES_MIN = 4, SLICES_PER_WRITE = 64 };
@@ -21,13 +22,11 @@ static struct slice *slice_at(const struct chain *chain, unsigned i)
     return &chain->slices[(chain->first + i) & (chain->capacity - 1)];
 }
 
-static struct str bytes_at(const struct chain *chain, unsigned i)
+static struct str tail_of(const struct chain *chain)
 {
-    struct str bytes = slice_at(chain, i)->bytes;
+    const char *begin = chain->block != NULL ? chain->block->data + chain->tail_at : chain->room;
 
-    if (chain->room != NULL && i == chain->count - 1)
-        bytes.len = (size_t)(chain->room - bytes.data);
-    return bytes;
+    return (struct str){begin, (size_t)(chain->room - begin)};
 }
 
 static void slices_free(struct chain *chain)
@@ -79,38 +78,44 @@ static void become_empty(struct chain *chain)
     *chain = (struct chain){0};
 }
 
-/* The last slice cannot grow any more; what is left of the block serves the next one. */
-static void room_close(struct chain *chain)
+/* There is a free slot: takes over one hold of the owner. */
+static void slices_push(struct chain *chain, struct str bytes, const struct keeper *keeper,
+                        void *owner)
 {
-    if (chain->room != NULL) {
-        slice_at(chain, chain->count - 1)->bytes = bytes_at(chain, chain->count - 1);
-        chain->block_used = (unsigned)(chain->room - chain->block->data);
-    }
-    chain->room = NULL;
-    chain->room_len = 0;
+    *slice_at(chain, chain->count++) = (struct slice){bytes, keeper, owner};
+}
+
+/* Makes the tail a slice, that something else can follow it. */
+static bool tail_close(struct chain *chain)
+{
+    struct str tail = tail_of(chain);
+
+    if (tail.len == 0)
+        return true;
+    if (!slices_grow(chain))
+        return false;
+    block_hold(chain->block);
+    slices_push(chain, tail, &block_keeper, chain->block);
+    chain->tail_at += (unsigned)tail.len;
+    return true;
 }
 
 char *chain_reserve_slow(struct chain *chain, size_t len)
 {
-    ASSERT(len <= BLOCK_SIZE);
-    if (!slices_grow(chain))
-        return NULL;
-    room_close(chain);
-    if (chain->block == NULL || chain->block->size - chain->block_used < len) {
-        struct block *block = block_create(BLOCK_SIZE);
+    struct block *block;
 
-        if (block == NULL)
-            return NULL;
-        if (chain->block != NULL)
-            block_release(chain->block);
-        chain->block = block;
-        chain->block_used = 0;
-    }
-    chain->room = chain->block->data + chain->block_used;
-    chain->room_len = chain->block->size - chain->block_used;
-    *slice_at(chain, chain->count++) =
-        (struct slice){{chain->room, 0}, &block_keeper, chain->block};
-    block_hold(chain->block);
+    ASSERT(len <= BLOCK_SIZE);
+    if (!tail_close(chain))
+        return NULL;
+    block = block_create(BLOCK_SIZE);
+    if (block == NULL)
+        return NULL;
+    if (chain->block != NULL)
+        block_release(chain->block);
+    chain->block = block;
+    chain->tail_at = 0;
+    chain->room = block->data;
+    chain->room_len = block->size;
     return chain->room;
 }
 
@@ -142,12 +147,11 @@ bool chain_append(struct chain *chain, struct str bytes, const struct keeper *ke
 {
     if (bytes.len <= CHAIN_COPY_MAX)
         return chain_copy(chain, bytes);
-    if (!slices_grow(chain))
+    if (!tail_close(chain) || !slices_grow(chain))
         return false;
-    room_close(chain);
     if (keeper != NULL)
         keeper->hold(keeper, owner);
-    *slice_at(chain, chain->count++) = (struct slice){bytes, keeper, owner};
+    slices_push(chain, bytes, keeper, owner);
     chain->len += bytes.len;
     return true;
 }
@@ -156,14 +160,12 @@ bool chain_stow(struct chain *chain, struct str bytes)
 {
     struct block *block;
 
-    if (!slices_grow(chain))
+    if (!tail_close(chain) || !slices_grow(chain))
         return false;
     block = block_copy(bytes);
     if (block == NULL)
         return false;
-    room_close(chain);
-    *slice_at(chain, chain->count++) =
-        (struct slice){{block->data, bytes.len}, &block_keeper, block};
+    slices_push(chain, (struct str){block->data, bytes.len}, &block_keeper, block);
     chain->len += bytes.len;
     return true;
 }
@@ -171,26 +173,31 @@ bool chain_stow(struct chain *chain, struct str bytes)
 /* Drops the first `len` bytes, which have gone where they should. */
 static void drop_front(struct chain *chain, size_t len)
 {
+    if (len == chain->len) {
+        chain_clear(chain);
+        return;
+    }
     chain->len -= len;
     while (chain->count != 0) {
         struct slice *slice = slice_at(chain, 0);
-        struct str bytes = bytes_at(chain, 0);
 
-        if (bytes.len > len) {
-            slice->bytes = str_skip(bytes, len);
+        if (slice->bytes.len > len) {
+            slice->bytes = str_skip(slice->bytes, len);
             return;
         }
-        len -= bytes.len;
+        len -= slice->bytes.len;
         slice_release(slice);
         chain->first = (chain->first + 1) & (chain->capacity - 1);
         chain->count--;
     }
-    become_empty(chain);
+    chain->tail_at += (unsigned)len;
 }
 
 bool chain_move(struct chain *from, struct chain *to)
 {
-    if (to->count == 0) {
+    struct str tail;
+
+    if (to->len == 0) {
         struct chain empty = *to;
 
         *to = *from;
@@ -200,24 +207,30 @@ bool chain_move(struct chain *from, struct chain *to)
     }
     while (from->count != 0) {
         struct slice *slice = slice_at(from, 0);
-        struct str bytes = bytes_at(from, 0);
 
-        if (!chain_append(to, bytes, slice->keeper, slice->owner))
+        if (!chain_append(to, slice->bytes, slice->keeper, slice->owner))
             return false;
-        drop_front(from, bytes.len);
+        drop_front(from, slice->bytes.len);
     }
+    tail = tail_of(from);
+    if (tail.len != 0 && !chain_append(to, tail, &block_keeper, from->block))
+        return false;
     become_empty(from);
     return true;
 }
 
 void chain_read(const struct chain *chain, char *out)
 {
+    struct str tail = tail_of(chain);
+
     for (unsigned i = 0; i < chain->count; i++) {
-        struct str bytes = bytes_at(chain, i);
+        struct str bytes = slice_at(chain, i)->bytes;
 
         memcpy(out, bytes.data, bytes.len);
         out += bytes.len;
     }
+    if (tail.len != 0)
+        memcpy(out, tail.data, tail.len);
 }
 
 size_t chain_take(struct chain *chain, char *out, size_t len)
@@ -225,55 +238,65 @@ size_t chain_take(struct chain *chain, char *out, size_t len)
     size_t taken = 0;
 
     while (taken < len && chain->len != 0) {
-        struct str bytes = slice_at(chain, 0)->bytes;
+        struct str bytes = chain->count != 0 ? slice_at(chain, 0)->bytes : tail_of(chain);
         size_t part = bytes.len < len - taken ? bytes.len : len - taken;
 
         memcpy(out + taken, bytes.data, part);
         taken += part;
-        if (part == chain->len)
-            chain_clear(chain);
-        else
-            drop_front(chain, part);
+        drop_front(chain, part);
     }
     return taken;
 }
 
 void chain_truncate(struct chain *chain, size_t len)
 {
+    size_t over = chain->len - len, from_tail = tail_of(chain).len;
+
     ASSERT(len <= chain->len);
-    room_close(chain);
-    while (chain->len > len) {
+    if (from_tail > over)
+        from_tail = over;
+    chain->len = len;
+    if (from_tail != 0) {
+        chain->room -= from_tail;
+        chain->room_len += from_tail;
+        over -= from_tail;
+    }
+    while (over != 0) {
         struct slice *last = slice_at(chain, chain->count - 1);
-        size_t over = chain->len - len;
 
         if (last->bytes.len > over) {
             last->bytes.len -= over;
-            chain->len = len;
             return;
         }
-        chain->len -= last->bytes.len;
+        over -= last->bytes.len;
         slice_release(last);
         chain->count--;
     }
-    if (chain->count == 0)
+    if (len == 0)
         become_empty(chain);
+}
+
+static ssize_t write_slices(const struct chain *chain, int fd)
+{
+    struct iovec parts[SLICES_PER_WRITE];
+    struct msghdr message = {.msg_iov = parts};
+    struct str bytes = tail_of(chain);
+
+    for (unsigned i = 0; i < chain->count && message.msg_iovlen < SLICES_PER_WRITE; i++) {
+        struct str each = slice_at(chain, i)->bytes;
+
+        parts[message.msg_iovlen++] = (struct iovec){(char *)(uintptr_t)each.data, each.len};
+    }
+    if (bytes.len != 0 && message.msg_iovlen < SLICES_PER_WRITE)
+        parts[message.msg_iovlen++] = (struct iovec){(char *)(uintptr_t)bytes.data, bytes.len};
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
 static ssize_t write_some(const struct chain *chain, int fd)
 {
-    struct iovec parts[SLICES_PER_WRITE];
-    struct msghdr message = {.msg_iov = parts};
-
-    if (chain->count == 1)
-        return send(fd, slice_at(chain, 0)->bytes.data, chain->len, MSG_NOSIGNAL);
-    for (unsigned i = 0; i < chain->count && message.msg_iovlen < SLICES_PER_WRITE; i++) {
-        struct str bytes = bytes_at(chain, i);
-
-        if (bytes.len == 0)
-            continue;
-        parts[message.msg_iovlen++] = (struct iovec){(char *)(uintptr_t)bytes.data, bytes.len};
-    }
-    return sendmsg(fd, &message, MSG_NOSIGNAL);
+    if (chain->count == 0)
+        return uncancelled_send(fd, tail_of(chain).data, chain->len);
+    return write_slices(chain, fd);
 }
 
 ssize_t chain_write(struct chain *chain, int fd)
@@ -281,7 +304,7 @@ ssize_t chain_write(struct chain *chain, int fd)
     size_t before = chain->len;
 
     while (chain->len != 0) {
-        bool is_cut = chain->count > SLICES_PER_WRITE;
+        bool is_cut = chain->count >= SLICES_PER_WRITE;
         ssize_t sent = write_some(chain, fd);
         size_t left = chain->len;
 
@@ -291,21 +314,15 @@ ssize_t chain_write(struct chain *chain, int fd)
             break;
         if (sent < 0)
             return -1;
-        if ((size_t)sent == left) {
-            chain_clear(chain);
-            break;
-        }
         drop_front(chain, (size_t)sent);
         /* Less than it was given, and the socket is full: the next call would only say so. */
         if ((size_t)sent < left && !is_cut)
             break;
     }
-    if (chain->len == 0 && chain->count != 0)
-        chain_clear(chain);
     return (ssize_t)(before - chain->len);
 }
 
-void chain_clear(struct chain *chain)
+void chain_clear_slow(struct chain *chain)
 {
     for (unsigned i = 0; i < chain->count; i++)
         slice_release(slice_at(chain, i));

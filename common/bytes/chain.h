@@ -1,9 +1,10 @@
 /*
- * Bytes on their way out: a queue of slices. Small bytes are copied into the
- * chain's own blocks, side by side, so that many replies leave as one piece;
- * large ones are not copied: their slice borrows them from somebody (a block of
- * received data, a cached item) and keeps that owner alive until it is written,
- * moved on, or cleared. CHAIN_COPY_MAX is the threshold, here alone.
+ * Bytes on their way out: a queue of slices, and a tail. Small bytes are copied
+ * to the tail, into the chain's own blocks, side by side, so that many replies
+ * leave as one piece; large ones are not copied: their slice borrows them from
+ * somebody (a block of received data, a cached item) and keeps that owner alive
+ * until it is written, moved on, or cleared. CHAIN_COPY_MAX is the threshold,
+ * here alone.
  *
  * Sizes are in bytes. A chain belongs to one thread; an all-zero one is empty
  * and owns no memory.
@@ -25,12 +26,11 @@ struct slice {
 };
 
 struct chain {
-    struct slice *slices; /* ring of `capacity` slots, a power of two; NULL while empty */
+    struct slice *slices; /* ring of `capacity` slots, a power of two; NULL: there was none yet */
     unsigned capacity, first, count;
-    unsigned block_used; /* bytes of `block`, when there is no room */
-    size_t len;          /* bytes in all slices */
-    char *room;          /* where the next copied byte goes; the last slice ends there, whatever
-                            its length says. NULL: it cannot grow */
+    unsigned tail_at;    /* where in `block` the tail begins: the copies behind the last slice */
+    size_t len;          /* bytes in all slices and the tail */
+    char *room;          /* where the tail ends, and the next copied byte goes */
     size_t room_len;     /* bytes that may be copied there */
     struct block *block; /* the newest block for copies, held until the chain is empty */
 };
@@ -104,7 +104,13 @@ void chain_truncate(struct chain *chain, size_t len);
 ssize_t chain_write(struct chain *chain, int fd);
 
 /* Releases all that is left and all memory. */
-void chain_clear(struct chain *chain);
+void chain_clear_slow(struct chain *chain);
+
+static inline void chain_clear(struct chain *chain)
+{
+    if (chain->block != NULL || chain->slices != NULL)
+        chain_clear_slow(chain);
+}
 
 /* Frees the memory that this thread keeps for chains to come, blocks included. */
 void chain_trim(void);

@@ -59,6 +59,9 @@ static inline struct str str_skip(struct str s, size_t len)
 /* Bytes before the first space; `len` if there is none. */
 size_t str_length_to_space(const char *p, size_t len);
 
+/* Whether a byte of it is `a` or `b`. */
+bool str_has_either(struct str s, char a, char b);
+
 /* Cuts the next word off the front of `rest`; words are parted by spaces alone.
  * Returns an empty one when none is left. */
 static inline struct str str_next_word(struct str *rest)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/base/panic.h"
+#include "common/base/uncancelled.h"
 #include "common/net/conn.h"
 
 /* The first block for input of which more is awaited; doubled as the bytes really come, so
@@ -198,7 +199,7 @@ static void read_to_kept(struct conn *conn)
         block = conn->kept;
         end = conn->kept_len;
     }
-    len = recv(conn->fd, block->data + end, block->size - end, 0);
+    len = uncancelled_recv(conn->fd, block->data + end, block->size - end);
     if (len <= 0) {
         conn_read_failed(conn, len);
         return;
@@ -216,7 +217,7 @@ static void read_to_loop(struct conn *conn, struct block *block)
 
     if (head != 0)
         memcpy(block->data, conn->kept->data + conn->kept_first, head);
-    len = recv(conn->fd, block->data + head, block->size - head, 0);
+    len = uncancelled_recv(conn->fd, block->data + head, block->size - head);
     if (len <= 0) {
         conn_read_failed(conn, len);
         return;

@@ -381,10 +381,12 @@ static enum parse parse_status_line(struct str line, struct mc_reply *reply)
 static const char *scan_digits(const char *p, const char *end, uint64_t *number)
 {
     const char *first = p;
+    uint64_t sum = 0;
+    unsigned digit;
 
-    *number = 0;
-    for (; p < end && (unsigned char)(*p - '0') <= 9; p++)
-        *number = *number * 10 + (uint64_t)(*p - '0');
+    for (; p < end && (digit = (unsigned)(unsigned char)*p - '0') <= 9; p++)
+        sum = sum * 10 + digit;
+    *number = sum;
     return p == first || p - first > 10 ? NULL : p;
 }
 

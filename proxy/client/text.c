@@ -41,8 +41,7 @@ static void answer_bad(struct client *client, const struct mc_request *request, 
 /* NUL ends a key for some who read it, CR a line; neither goes on to a server. */
 static bool has_bad_byte(struct str words)
 {
-    return memchr(words.data, '\0', words.len) != NULL ||
-           memchr(words.data, '\r', words.len) != NULL;
+    return str_has_either(words, '\0', '\r');
 }
 
 /* What of the line goes on to a server. */

@@ -139,6 +139,25 @@ START_TEST(the_first_space_is_found_wherever_it_is)
 }
 END_TEST
 
+START_TEST(either_of_two_bytes_is_found_wherever_it_is)
+{
+    for (size_t len = 0; len < 40; len++) {
+        struct str s = {bytes_at_the_edge(len), len};
+        char *bytes = (char *)(uintptr_t)s.data;
+
+        ck_assert(!str_has_either(s, '\0', '\r'));
+        for (size_t i = 0; i < len; i++) {
+            bytes[i] = '\0';
+            ck_assert(str_has_either(s, '\0', '\r'));
+            bytes[i] = '\r';
+            ck_assert(str_has_either(s, '\0', '\r'));
+            bytes[i] = 'x';
+        }
+        free(bytes);
+    }
+}
+END_TEST
+
 START_TEST(strs_differ_by_any_byte_of_theirs)
 {
     for (size_t len = 0; len < 40; len++) {
@@ -166,4 +185,5 @@ UNIT_MAIN("bytes/number", tcase_add_loop_test(tests, only_digits_that_fit_are_a_
           tcase_add_test(tests, numbers_of_all_lengths_are_written_as_printf_does);
           tcase_add_test(tests, words_are_parted_by_spaces_alone);
           tcase_add_test(tests, the_first_space_is_found_wherever_it_is);
+          tcase_add_test(tests, either_of_two_bytes_is_found_wherever_it_is);
           tcase_add_test(tests, strs_differ_by_any_byte_of_theirs);)
