@@ -97,6 +97,17 @@ static void door_shut(struct door *door)
     listener_finish(&door->listener);
 }
 
+/* The file of its unix socket is not removed if it is another pool's by now. */
+static void door_leave_file(struct door *door, const struct config *config)
+{
+    for (size_t i = 0; i < config->pool_count; i++) {
+        const char *path = config->pools[i].listen.unix_path;
+
+        if (path != NULL && strcmp(path, door->listener.unix_path) == 0)
+            door->listener.unix_path[0] = '\0';
+    }
+}
+
 static void door_close(struct door *door)
 {
     door_shut(door);
@@ -219,6 +230,7 @@ static bool door_change(struct door *door, struct config *config, size_t index, 
     config_release(door->config);
     door->config = config_hold(config);
     if (fd >= 0) {
+        door_leave_file(door, config);
         door_shut(door);
         door_listen(door, fd, sockets);
     } else {
@@ -240,11 +252,7 @@ static struct door *door_to_keep(const struct worker *worker, const struct pool_
 /* Nobody new comes in; who is there is answered what he asked. */
 static void door_leave(struct worker *worker, struct door *door, const struct config *config)
 {
-    for (size_t i = 0; i < config->pool_count; i++) {
-        /* The file is another pool's by now. */
-        if (sockets_same_place(&config->pools[i].listen, &door->pool.config->listen))
-            door->listener.unix_path[0] = '\0';
-    }
+    door_leave_file(door, config);
     door_shut(door);
     client_drain_all(&door->context, true);
     worker->leaving[worker->leaving_count++] = door;
@@ -278,6 +286,8 @@ static bool take_over(struct worker *worker, struct config *config, struct socke
             door = door_open(worker, config, i);
             if (door != NULL)
                 door_listen(door, fd, sockets);
+            else
+                close(fd);
         }
         if (door != NULL)
             doors[count++] = door;

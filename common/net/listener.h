@@ -14,7 +14,7 @@
 
 struct listen_options {
     int backlog;
-    bool reuseport;
+    bool reuseport; /* others may listen there, too; a unix socket has its place alone */
     bool has_unix_mode;
     mode_t unix_mode; /* of a unix socket's file, never wider while it is made */
 };
@@ -36,7 +36,8 @@ struct listener {
 };
 
 /*
- * Opens a non-blocking listening socket on `addr`; a dead unix socket's file is replaced.
+ * Opens a non-blocking listening socket on `addr`; the file of a unix socket is replaced,
+ * whether or not somebody listens on it.
  * Returns it, or -1 with errno set and *step the call that failed.
  */
 int listener_socket(const struct addr *addr, const struct listen_options *options,

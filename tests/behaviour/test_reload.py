@@ -146,12 +146,33 @@ class ReloadTest(unittest.TestCase):
                 reload(proxy, text.replace(path, path + ' 0600').replace('pool:', 'renamed:'))
                 self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
 
+    def test_unix_sockets_may_change_places_between_pools(self):
+        with tempfile.TemporaryDirectory() as folder, Node() as a, Node() as b:
+            paths = folder + '/one.sock', folder + '/two.sock'
+
+            def listening(names):
+                return ''.join(
+                    pool([node]).replace('pool:', name + ':').replace('127.0.0.1:%d', path, 1)
+                    for node, name, path in zip((a, b), names, paths))
+
+            with Proxy(listening(['first', 'second']), '-w', '2', unix_path=paths[0]) as proxy:
+                with proxy.connect() as client:
+                    self.assertEqual(ask(client, b'set k 0 0 1\r\nv'), b'STORED\r\n')
+                reload(proxy, listening(['second', 'first']))
+                for path in paths:
+                    with socket.socket(socket.AF_UNIX) as client:
+                        client.connect(path)
+                        self.assertIn(ask(client, b'touch k 0'), (b'TOUCHED\r\n', b'NOT_FOUND\r\n'))
+
     def test_the_log_says_what_changed_and_how_many_keys_move(self):
-        with Node() as a, Node() as b, Proxy(pool([a])) as proxy:
-            reload(proxy, pool([a, b], 'timeout: 777') % proxy.port)
+        with Node() as a, Node() as b, Proxy(pool([a], 'auto_eject_hosts: true')) as proxy:
+            reload(proxy, pool([a, b], 'timeout: 777', 'auto_eject_hosts: true',
+                               'on_eject: error') % proxy.port)
             said = proxy.said()
             self.assertIn("pool 'pool': server '127.0.0.1:%d:1 node1' is added" % b.port, said)
             self.assertIn("pool 'pool': timeout is changed", said)
+            self.assertIn("pool 'pool': on_eject is changed", said)
+            self.assertNotIn("pool 'pool': auto_eject_hosts is changed", said)
             self.assertRegex(said, r"pool 'pool': [45]\d\.\d % of all keys move")
 
     def test_a_removed_server_answers_what_it_was_asked(self):
