@@ -11,10 +11,14 @@ static bool broadcast_write(struct chain *out, const struct request *leaf,
                             const struct plan_input *input)
 {
     const struct mc_request *request = input->text;
+    size_t before = out->len;
 
     (void)leaf;
-    return chain_copy(out, str_of(request->command->name)) && chain_copy(out, request->rest) &&
-           chain_copy(out, STR("\r\n"));
+    if (chain_copy(out, str_of(request->command->name)) && chain_copy(out, request->rest) &&
+        chain_copy(out, STR("\r\n")))
+        return true;
+    chain_truncate(out, before);
+    return false;
 }
 
 static void broadcast_fail(struct request *leaf, const char *text)
