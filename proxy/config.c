@@ -171,13 +171,14 @@ static const struct option pool_options[] = {
                 .help = "where clients connect; required"),
     POOL_OPTION("hash", CHOICE, hash, .initial = "fnv1a_64", .find = find_hash,
                 .choice = hash_choice, .help = "how a key becomes a number"),
-    POOL_OPTION("hash_tag", CUSTOM, hash_tag, .parse = parse_hash_tag, .argument = "two characters",
+    POOL_OPTION("hash_tag", CUSTOM, hash_tag, .parse = parse_hash_tag,
+                .size = sizeof(struct hash_tag_config), .argument = "two characters",
                 .help = "hash only what stands between these two"),
     POOL_OPTION("distribution", CHOICE, distribution, .initial = "ketama",
                 .find = find_distribution, .choice = distribution_choice,
                 .help = "how keys are spread over the servers"),
     POOL_OPTION("ring_points", CUSTOM, has_fixed_points, .parse = parse_ring_points,
-                .argument = "nutcracker or fixed", .initial = "nutcracker",
+                .size = sizeof(bool), .argument = "nutcracker or fixed", .initial = "nutcracker",
                 .help = "ketama's points: nutcracker's number, which rounds and depends on how "
                         "many servers there are; or 160 for each unit of weight"),
     POOL_OPTION("timeout", MILLISECONDS, timeout_ms, .initial = "0",
@@ -212,7 +213,8 @@ static const struct option pool_options[] = {
     POOL_OPTION("server_retry_timeout_max", MILLISECONDS, retry_timeout_max_ms, .initial = "60000",
                 .help = "the longest such wait, unless server_retry_timeout is longer"),
     POOL_OPTION("on_eject", CUSTOM, on_eject, .parse = parse_on_eject,
-                .argument = "rehash, miss or error", .initial = "rehash",
+                .size = sizeof(enum on_eject), .argument = "rehash, miss or error",
+                .initial = "rehash",
                 .help = "an ejected server's keys go to the others; or they miss and are not "
                         "stored, and what was not is deleted when it is back; or they fail"),
     POOL_OPTION("failover", STRING, failover,
@@ -429,10 +431,20 @@ static bool read_pool(struct loader *loader, const struct yaml_value *map, struc
     return check_pool(loader, pool);
 }
 
+int config_compare_places(const struct listen_config *a, const struct listen_config *b)
+{
+    if (a->unix_path == NULL || b->unix_path == NULL)
+        return a->unix_path != NULL   ? 1
+               : b->unix_path != NULL ? -1
+               : a->port != b->port   ? a->port - b->port
+                                      : strcmp(a->host, b->host);
+    return strcmp(a->unix_path, b->unix_path);
+}
+
 static int compare_listens(const void *a, const void *b)
 {
-    return strcmp((*(const struct pool_config *const *)a)->listen.text,
-                  (*(const struct pool_config *const *)b)->listen.text);
+    return config_compare_places(&(*(const struct pool_config *const *)a)->listen,
+                                 &(*(const struct pool_config *const *)b)->listen);
 }
 
 /* Pools' names differ already: they are keys of one map. */
@@ -609,8 +621,6 @@ void config_compare_options(const struct pool_config *a, const struct pool_confi
         if (!option_is_same(&pool_options[i], a, b))
             say(b, pool_options[i].key);
     }
-    if (memcmp(&a->hash_tag, &b->hash_tag, sizeof(a->hash_tag)) != 0)
-        say(b, "hash_tag");
 }
 
 bool config_is_same_pool(const struct pool_config *a, const struct pool_config *b)

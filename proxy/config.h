@@ -112,6 +112,9 @@ void config_compare_options(const struct pool_config *a, const struct pool_confi
 /* Whether both are the same pool for its clients: the name is, and so is what it speaks. */
 bool config_is_same_pool(const struct pool_config *a, const struct pool_config *b);
 
+/* Orders places to listen in, whatever else is configured of them; 0: they are the same. */
+int config_compare_places(const struct listen_config *a, const struct listen_config *b);
+
 /* The ring of all the pool's servers, to be freed with free(); NULL when memory ran out. */
 struct ring *config_build_ring(const struct pool_config *pool);
 

@@ -67,7 +67,7 @@ static void log_pool_change(const struct pool_config *before, const struct pool_
 
     if (!config_is_same_pool(before, after))
         log_notice("pool '%s': speaks another protocol; its clients are let go", after->name);
-    if (!sockets_same_place(&before->listen, &after->listen))
+    if (config_compare_places(&before->listen, &after->listen) != 0)
         log_notice("pool '%s': listens on '%s', not on '%s' any more", after->name,
                    after->listen.text, before->listen.text);
     log_servers(after, before, "is added");

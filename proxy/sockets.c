@@ -8,14 +8,6 @@
 #include "common/process/notify.h"
 #include "proxy/sockets.h"
 
-bool sockets_same_place(const struct listen_config *a, const struct listen_config *b)
-{
-    if (a->unix_path != NULL || b->unix_path != NULL)
-        return a->unix_path != NULL && b->unix_path != NULL &&
-               strcmp(a->unix_path, b->unix_path) == 0;
-    return a->port == b->port && strcmp(a->host, b->host) == 0;
-}
-
 static bool address_of(const struct listen_config *where, struct addr *addr, const char **error)
 {
     if (where->unix_path != NULL)
@@ -83,7 +75,7 @@ static const struct pool_config *present_at(const struct sockets_present *presen
                                             const struct pool_config *pool)
 {
     for (size_t i = 0; present->config != NULL && i < present->config->pool_count; i++) {
-        if (sockets_same_place(&present->config->pools[i].listen, &pool->listen))
+        if (config_compare_places(&present->config->pools[i].listen, &pool->listen) == 0)
             return &present->config->pools[i];
     }
     return NULL;

@@ -40,7 +40,4 @@ int sockets_take(struct sockets *sockets, size_t pool, unsigned worker);
 /* Closes all that were not taken. */
 void sockets_free(struct sockets *sockets);
 
-/* Whether both listen in the same place. */
-bool sockets_same_place(const struct listen_config *a, const struct listen_config *b);
-
 #endif

@@ -269,15 +269,10 @@ bool option_defaults(const struct option *table, size_t count, void *settings)
 bool option_is_same(const struct option *option, const void *a, const void *b)
 {
     static const size_t sizes[] = {
-        [OPTION_BOOL] = sizeof(bool),
-        [OPTION_COUNT] = sizeof(uint32_t),
-        [OPTION_NUMBER] = sizeof(int32_t),
-        [OPTION_MILLISECONDS] = sizeof(uint32_t),
-        [OPTION_SIZE] = sizeof(uint64_t),
-        [OPTION_FACTOR] = sizeof(double),
-        [OPTION_OCTAL] = sizeof(uint32_t),
-        [OPTION_CHOICE] = sizeof(const void *),
-        [OPTION_CUSTOM] = 0,
+        [OPTION_BOOL] = sizeof(bool),      [OPTION_COUNT] = sizeof(uint32_t),
+        [OPTION_NUMBER] = sizeof(int32_t), [OPTION_MILLISECONDS] = sizeof(uint32_t),
+        [OPTION_SIZE] = sizeof(uint64_t),  [OPTION_FACTOR] = sizeof(double),
+        [OPTION_OCTAL] = sizeof(uint32_t), [OPTION_CHOICE] = sizeof(const void *),
     };
     const char *x = (const char *)a + option->offset, *y = (const char *)b + option->offset;
 
@@ -286,7 +281,7 @@ bool option_is_same(const struct option *option, const void *a, const void *b)
 
         return p == q || (p != NULL && q != NULL && strcmp(p, q) == 0);
     }
-    return memcmp(x, y, sizes[option->type]) == 0;
+    return memcmp(x, y, option->type == OPTION_CUSTOM ? option->size : sizes[option->type]) == 0;
 }
 
 void option_free(const struct option *table, size_t count, void *settings)

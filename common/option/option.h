@@ -38,13 +38,13 @@ struct option {
     const char *(*choice)(size_t i);
     /* CUSTOM: fills the field. Returns NULL, or what is wrong, as in "has no port". */
     const char *(*parse)(struct str value, void *field);
+    size_t size; /* CUSTOM: of the field, if its bytes can be compared; 0: they cannot */
     /* Command line: the short letter, if any; and the value that naming the option gives
      * it, if it takes no argument there. */
     char letter;
     const char *flag;
     const char *argument; /* what the argument is called in the help */
     const char *refusal;  /* why the command line may not have it; NULL: it may */
-    bool reloadable;      /* a reload may change it */
     const char *help;
 };
 
@@ -65,7 +65,7 @@ bool option_set(const struct option *option, void *settings, struct str value,
 /* Sets all fields of an all-zero `settings` to their defaults; false: memory ran out. */
 bool option_defaults(const struct option *table, size_t count, void *settings);
 
-/* Whether the option is the same in both settings; of a CUSTOM one this is not known: true. */
+/* Whether the option is the same in both settings; true if its fields cannot be compared. */
 bool option_is_same(const struct option *option, const void *a, const void *b);
 
 /* Frees the strings of `settings`. */
