@@ -12,7 +12,7 @@ struct resolver {
     pthread_mutex_t lock; /* guards all below, and the state of each lookup */
     pthread_cond_t queued;
     struct list queue;
-    unsigned thread_count, idle_count;
+    unsigned thread_count, idle_count, queued_count;
     bool is_closed;
 };
 
@@ -70,6 +70,7 @@ static void *resolver_run(void *arg)
             continue;
         }
         list_remove(&lookup->link);
+        resolver->queued_count--;
         run(lookup);
     }
     resolver->thread_count--;
@@ -77,12 +78,13 @@ static void *resolver_run(void *arg)
     return NULL;
 }
 
-/* Sees to it that a thread will look at the queue; false when there is none. */
+/* Sees to it that a thread will look at one more in the queue, soon if it can be had; false when
+ * there is none. Threads that were woken for others count as idle until they run. */
 static bool has_thread(struct resolver *resolver)
 {
     pthread_t thread;
 
-    if (resolver->idle_count != 0 || resolver->thread_count == THREADS_MAX)
+    if (resolver->idle_count > resolver->queued_count || resolver->thread_count == THREADS_MAX)
         return true;
     if (thread_start(&thread, resolver_run, resolver)) {
         pthread_detach(thread);
@@ -134,6 +136,7 @@ struct lookup *resolver_ask(struct resolver *resolver, const char *host, uint16_
     is_asked = has_thread(resolver);
     if (is_asked) {
         list_append(&resolver->queue, &lookup->link);
+        resolver->queued_count++;
         pthread_cond_signal(&resolver->queued);
     }
     pthread_mutex_unlock(&resolver->lock);
@@ -152,8 +155,8 @@ void lookup_cancel(struct lookup *lookup)
     is_running = lookup->state == LOOKUP_RUNNING;
     if (is_running)
         lookup->state = LOOKUP_CANCELLED;
-    else
-        list_remove(&lookup->link);
+    resolver->queued_count -= lookup->state == LOOKUP_QUEUED;
+    list_remove(&lookup->link);
     pthread_mutex_unlock(&resolver->lock);
     if (is_running)
         return;
