@@ -150,6 +150,19 @@ bool location_open(struct location *location, const struct server_config *config
     return take_addrs(location, &addr, 1);
 }
 
+void location_configure(struct location *location, const struct server_config *config,
+                        uint32_t interval_ms)
+{
+    bool is_other = location->interval_ms != interval_ms;
+
+    location->config = config;
+    location->interval_ms = interval_ms;
+    if (!is_other || !location->is_named || location->lookup != NULL)
+        return;
+    loop_timer_clear(&location->timer);
+    set_timer(location);
+}
+
 void location_doubt(struct location *location)
 {
     if (location->is_named && location->lookup == NULL &&

@@ -30,6 +30,11 @@ struct location {
 bool location_open(struct location *location, const struct server_config *config,
                    uint32_t interval_ms, struct loop *loop, struct resolver *resolver);
 
+/* A new configuration says the same of where it is, but may say it elsewhere in memory, and of how
+ * often to look up something else. */
+void location_configure(struct location *location, const struct server_config *config,
+                        uint32_t interval_ms);
+
 /* A connection to it failed: looks up again, unless that was done just now. */
 void location_doubt(struct location *location);
 

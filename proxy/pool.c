@@ -129,8 +129,8 @@ static void configure(struct pool_server *place, const struct pool_config *confi
 {
     place->index = index;
     place->server.config = &config->servers[index];
-    place->server.location.config = &config->servers[index];
-    place->server.location.interval_ms = config->resolve_interval_ms;
+    location_configure(&place->server.location, &config->servers[index],
+                       config->resolve_interval_ms);
     place->server.pool_config = config;
     place->server.timeout_ms = config->timeout_ms;
     place->server.slowlog_ms = config->slowlog_ms;

@@ -217,25 +217,19 @@ class Changing(Ejection):
         before = self.home(wire)
         self.eject(wire, proxy, nodes[0])
         without = self.home(wire)
-        with open(proxy.config.name) as file:
-            text = file.read()
-
-        def load(changed):
-            with open(proxy.config.name, 'w') as file:
-                file.write(changed)
-            proxy.process.send_signal(signal.SIGHUP)
-        load(text.replace('timeout: 2000', 'timeout: 3000'))
-        wait_until(lambda: 'timeout is changed' in proxy.said() and
-                   'reload: done' in proxy.said(), proxy.said)
+        text = proxy.text()
+        proxy.reload(text.replace('timeout: 2000', 'timeout: 3000'))
+        self.assertIn('timeout is changed', proxy.said())
         self.assertEqual(self.home(wire), without)
         self.assertEqual(stats_of(proxy)['node0']['down'], 1)
         # Its keys fail now, and do not move; then they move again.
-        load(text.replace('auto_eject_hosts: true', 'auto_eject_hosts: true\n  on_eject: error'))
-        wait_until(lambda: wire.get(KEYS[0]) and self.home(wire) == {
+        proxy.reload(text.replace('auto_eject_hosts: true',
+                                  'auto_eject_hosts: true\n  on_eject: error'))
+        self.assertEqual(self.home(wire), {
             key: b'SERVER_ERROR Connection refused\r\n' if before[key] == 'node0' else before[key]
             for key in KEYS})
-        load(text)
-        wait_until(lambda: self.home(wire) == without)
+        proxy.reload(text)
+        self.assertEqual(self.home(wire), without)
         self.assertEqual(nodes[0].accepted, 1)
 
 

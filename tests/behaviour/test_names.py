@@ -133,6 +133,17 @@ class Lookups(unittest.TestCase):
         self.assertEqual(new.count(b'get'), 1)
         self.assertNotIn('unknown', proxy.said())
 
+    def test_a_reload_may_have_names_looked_up_from_now_on(self):
+        old = self.fake('old')
+        self.fake('new', host='127.0.0.2', port=old.port)
+        self.names.set(node='127.0.0.1')
+        proxy = self.proxy(['node.test:%d:1' % old.port], 'resolve_interval: 0')
+        wire = self.wire(proxy)
+        self.assertEqual(wire.get(b'k'), 'old')
+        self.names.set(node='127.0.0.2')
+        proxy.reload(proxy.text().replace('interval: 0', 'interval: 100'))
+        wait_until(lambda: wire.get(b'k') == 'new')
+
     def test_a_dead_servers_name_is_looked_up_though_no_interval_says_so(self):
         old = self.fake('old')
         self.fake('new', host='127.0.0.2', port=old.port)
@@ -163,6 +174,16 @@ class Lookups(unittest.TestCase):
             wait_until(lambda: {wire.get(key) for key in KEYS} == {'node', 'other'})
             self.assertLess(time.monotonic() - began, 4)
             self.assertEqual(new.lines[0], b'version\r\n')
+
+    def test_a_name_that_takes_long_keeps_no_other_waiting(self):
+        """Also where one thread has nothing to do when both are asked for."""
+        first, node = self.fake('first'), self.fake('node')
+        self.names.set(first='127.0.0.1', node='127.0.0.1', slow='silent 1000')
+        proxy = self.proxy(['first.test:%d:1 a' % first.port], 'resolve_interval: 0',
+                           'preconnect: true')
+        wait_until(lambda: first.accepted)
+        proxy.reload(proxy.text() + '    - slow.test:1:1 b\n    - node.test:%d:1 c\n' % node.port)
+        wait_until(lambda: node.accepted)
 
     def test_a_silent_name_server_holds_up_nobody(self):
         """O-11: latencies stay; and statistics are answered, and the proxy ends when told."""

@@ -283,17 +283,11 @@ class Failover(OnEject):
         self.kill(2)
         key = [key for key in KEYS if self.before[key] == 'node2'][0]
         self.assertTrue(self.client.get(key).startswith('spare'))
-        with open(self.at.config.name) as file:
-            whole = file.read()
-        self.load(whole.replace('  failover: spare\n', '  on_eject: miss\n').split('spare:')[0])
-        wait_until(lambda: self.client.get(key) is None)
-        self.load(whole)
-        wait_until(lambda: str(self.client.get(key)).startswith('spare'))
-
-    def load(self, text):
-        with open(self.at.config.name, 'w') as file:
-            file.write(text)
-        self.at.process.send_signal(1)
+        whole = self.at.text()
+        self.at.reload(whole.replace('  failover: spare\n', '  on_eject: miss\n').split('spare:')[0])
+        self.assertIsNone(self.client.get(key))
+        self.at.reload(whole)
+        self.assertTrue(self.client.get(key).startswith('spare'))
 
 
 if __name__ == '__main__':

@@ -1,7 +1,6 @@
 """A new configuration while clients are at work: SIGHUP loses nothing, and a bad file changes
 nothing."""
 import os
-import signal
 import socket
 import tempfile
 import threading
@@ -13,18 +12,6 @@ from procs import Node, Proxy, metric_sum, pool
 
 RELOADS = int(os.environ.get('RELOADS', 100))
 DEPTH = 16
-
-
-def rewrite(proxy, text):
-    with open(proxy.config.name, 'w') as file:
-        file.write(text)
-
-
-def reload(proxy, text, outcome='reloads'):
-    before = metric_sum(proxy, outcome + '_total') or 0
-    rewrite(proxy, text)
-    proxy.process.send_signal(signal.SIGHUP)
-    procs.wait_for(lambda: (metric_sum(proxy, outcome + '_total') or 0) > before)
 
 
 def ask(connection, line):
@@ -69,7 +56,7 @@ class ReloadTest(unittest.TestCase):
             clients = [Pipeliner(proxy, 'client%d' % i) for i in range(4)]
             for turn in range(RELOADS):
                 some = [nodes[i] for i in range(5) if i == 0 or (turn * 7 + 3) >> i & 1]
-                reload(proxy, pool(some, 'timeout: %d' % (5000 + turn)) % proxy.port)
+                proxy.reload(pool(some, 'timeout: %d' % (5000 + turn)) % proxy.port)
             for client in clients:
                 client.stop()
             self.assertEqual([client.wrong for client in clients], [[]] * 4)
@@ -87,20 +74,20 @@ class ReloadTest(unittest.TestCase):
     def test_a_bad_file_is_refused_with_its_reason_and_nothing_changes(self):
         with Node() as node, Proxy(pool([node])) as proxy, proxy.connect() as client:
             good = pool([node]) % proxy.port
-            reload(proxy, good + '  nonsense: 1\n', 'reloads_failed')
+            proxy.reload(good + '  nonsense: 1\n', 'reloads_failed')
             self.assertIn('directive "nonsense" is unknown', proxy.said())
             self.assertEqual(ask(client, b'set k 0 0 1\r\nv'), b'STORED\r\n')
             with socket.create_server(('127.0.0.1', procs.free_port())) as taken:
                 port = taken.getsockname()[1]
                 other = pool([node]).replace('pool:', 'other:') % port
-                reload(proxy, good + other, 'reloads_failed')
+                proxy.reload(good + other, 'reloads_failed')
             self.assertIn('Address already in use', proxy.said())
             self.assertEqual(ask(client, b'delete k'), b'DELETED\r\n')
 
     def test_a_file_that_is_the_same_changes_nothing(self):
         with Node() as node, Proxy(pool([node])) as proxy, proxy.connect() as client:
             self.assertEqual(ask(client, b'set k 0 0 1\r\nv'), b'STORED\r\n')
-            reload(proxy, pool([node]) % proxy.port)
+            proxy.reload(pool([node]) % proxy.port)
             self.assertEqual(ask(client, b'delete k'), b'DELETED\r\n')
             self.assertEqual(metric_sum(proxy, 'server_server_connections'), 1)
             self.assertNotIn('is changed', proxy.said())
@@ -110,10 +97,10 @@ class ReloadTest(unittest.TestCase):
             both = pool([node]) % proxy.port
             port = procs.free_port()
             both += pool([node]).replace('pool:', 'other:') % port
-            reload(proxy, both)
+            proxy.reload(both)
             with socket.create_connection(('127.0.0.1', port), 20) as other:
                 self.assertEqual(ask(other, b'set k 0 0 1\r\nv'), b'STORED\r\n')
-                reload(proxy, pool([node]) % proxy.port)
+                proxy.reload(pool([node]) % proxy.port)
                 self.assertEqual(other.recv(10), b'')
             with self.assertRaises(OSError):
                 socket.create_connection(('127.0.0.1', port), 20)
@@ -124,13 +111,13 @@ class ReloadTest(unittest.TestCase):
     def test_a_pool_may_listen_elsewhere_and_change_its_name(self):
         with Node() as node, Proxy(pool([node])) as proxy, proxy.connect() as client:
             old, new = proxy.port, procs.free_port()
-            reload(proxy, pool([node]) % new)
+            proxy.reload(pool([node]) % new)
             self.assertEqual(ask(client, b'set k 0 0 1\r\nv'), b'STORED\r\n')
             with socket.create_connection(('127.0.0.1', new), 20) as other:
                 self.assertEqual(ask(other, b'delete k'), b'DELETED\r\n')
             with self.assertRaises(OSError):
                 socket.create_connection(('127.0.0.1', old), 20)
-            reload(proxy, pool([node]).replace('pool:', 'renamed:') % new)
+            proxy.reload(pool([node]).replace('pool:', 'renamed:') % new)
             with socket.create_connection(('127.0.0.1', new), 20) as other:
                 self.assertEqual(ask(other, b'set k 0 0 1\r\nv'), b'STORED\r\n')
             proxy.port = new
@@ -140,10 +127,10 @@ class ReloadTest(unittest.TestCase):
             path = folder + '/proxy.sock'
             text = pool([node]).replace('127.0.0.1:%d', path, 1)
             with Proxy(text, unix_path=path) as proxy:
-                reload(proxy, text.replace('pool:', 'renamed:'))
+                proxy.reload(text.replace('pool:', 'renamed:'))
                 with proxy.connect() as client:
                     self.assertEqual(ask(client, b'set k 0 0 1\r\nv'), b'STORED\r\n')
-                reload(proxy, text.replace(path, path + ' 0600').replace('pool:', 'renamed:'))
+                proxy.reload(text.replace(path, path + ' 0600').replace('pool:', 'renamed:'))
                 self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
 
     def test_unix_sockets_may_change_places_between_pools(self):
@@ -158,7 +145,7 @@ class ReloadTest(unittest.TestCase):
             with Proxy(listening(['first', 'second']), '-w', '2', unix_path=paths[0]) as proxy:
                 with proxy.connect() as client:
                     self.assertEqual(ask(client, b'set k 0 0 1\r\nv'), b'STORED\r\n')
-                reload(proxy, listening(['second', 'first']))
+                proxy.reload(listening(['second', 'first']))
                 for path in paths:
                     with socket.socket(socket.AF_UNIX) as client:
                         client.connect(path)
@@ -166,7 +153,7 @@ class ReloadTest(unittest.TestCase):
 
     def test_the_log_says_what_changed_and_how_many_keys_move(self):
         with Node() as a, Node() as b, Proxy(pool([a], 'auto_eject_hosts: true')) as proxy:
-            reload(proxy, pool([a, b], 'timeout: 777', 'auto_eject_hosts: true',
+            proxy.reload(pool([a, b], 'timeout: 777', 'auto_eject_hosts: true',
                                'on_eject: error') % proxy.port)
             said = proxy.said()
             self.assertIn("pool 'pool': server '127.0.0.1:%d:1 node1' is added" % b.port, said)
@@ -189,7 +176,7 @@ class ReloadTest(unittest.TestCase):
             with proxy.connect() as client:
                 client.sendall(b'get k\r\n')
                 asked.wait(20)
-                reload(proxy, pool([new]) % proxy.port)
+                proxy.reload(pool([new]) % proxy.port)
                 go_on.set()
                 got = b''
                 while not got.endswith(b'END\r\n'):

@@ -158,6 +158,20 @@ class Proxy(Program):
                                         str(self.stats_port)] + list(arguments), port,
                          unix_path, env, files)
 
+    def text(self):
+        """Its configuration."""
+        with open(self.config.name) as file:
+            return file.read()
+
+    def reload(self, text, outcome='reloads'):
+        """Gives it another configuration and waits until that is taken over, or
+        `reloads_failed`."""
+        before = metric_sum(self, outcome + '_total')
+        with open(self.config.name, 'w') as file:
+            file.write(text)
+        self.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: metric_sum(self, outcome + '_total') > before)
+
 
 def pool(nodes, *lines):
     """A pool of nodes as YAML; further lines as `key: value`."""
