@@ -43,6 +43,7 @@ struct node {
     bool is_paused;      /* atomic; accepting is, until one of them goes */
     uint64_t full_since_us;
     struct loop_post room; /* from a worker: one is gone */
+    bool room_is_posted;   /* atomic */
     struct node_metrics metrics;
     struct auth auth;
     struct stats_source source;
@@ -134,13 +135,19 @@ static void note_resumption(struct node *node)
     metric_add(&node->metrics.time_in_listen_disabled_us, clock_read_us() - node->full_since_us);
 }
 
-static void resume_accepting(struct loop_post *post)
+static void resume_accepting(struct node *node)
 {
-    struct node *node = container_of(post, struct node, room);
-
     note_resumption(node);
     for (unsigned i = 0; i < node->listener_count; i++)
         listener_resume(&node->listeners[i].listener);
+}
+
+static void room_came(struct loop_post *post)
+{
+    struct node *node = container_of(post, struct node, room);
+
+    __atomic_store_n(&node->room_is_posted, false, __ATOMIC_SEQ_CST);
+    resume_accepting(node);
 }
 
 static bool is_full(struct node *node)
@@ -157,7 +164,7 @@ static void pause_accepting(struct node *node)
     __atomic_store_n(&node->is_paused, true, __ATOMIC_SEQ_CST);
     /* Somebody may have gone before that could be seen. */
     if (!is_full(node) && __atomic_exchange_n(&node->is_paused, false, __ATOMIC_SEQ_CST))
-        resume_accepting(&node->room);
+        resume_accepting(node);
 }
 
 /* There are no descriptors: until one of ours goes, or the system has another. */
@@ -169,15 +176,17 @@ static void node_starved(struct listener *listener)
     __atomic_store_n(&node->is_paused, true, __ATOMIC_SEQ_CST);
 }
 
-/* In a worker's thread. */
+/* In a worker's thread. Several listeners may pause one after the other: what is on its way
+ * already serves them all. */
 static void client_gone(void *arg)
 {
     struct node *node = arg;
 
     __atomic_sub_fetch(&node->open_count, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&node->is_paused, __ATOMIC_SEQ_CST) &&
-        __atomic_exchange_n(&node->is_paused, false, __ATOMIC_SEQ_CST)) {
-        node->room.run = resume_accepting;
+        __atomic_exchange_n(&node->is_paused, false, __ATOMIC_SEQ_CST) &&
+        !__atomic_exchange_n(&node->room_is_posted, true, __ATOMIC_SEQ_CST)) {
+        node->room.run = room_came;
         loop_post(&node->loop, &node->room);
     }
 }
