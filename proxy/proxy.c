@@ -50,6 +50,7 @@ static void end_caught(int number, void *context)
     log_notice("signal %d: draining", number);
     (void)notify_manager("STOPPING=1");
     proxy->is_draining = true;
+    proxy->reload.again = false; /* one that is under way is the last */
     for (unsigned i = 0; i < proxy->worker_count; i++) {
         proxy->drained[i] = (struct drained){.post = {.run = worker_drained}, .proxy = proxy};
         list_init(&proxy->drained[i].post.link);
