@@ -160,7 +160,8 @@ static const struct option config_options[] = {
      .initial = "1g",
      .min = 16 << 20,
      .max = (int64_t)1 << 40,
-     .help = "requests and replies on their way take no more; a single one no more than half"},
+     .help = "requests and replies on their way take no more; a single one no more than half, "
+             "or 1g"},
 };
 
 #define CONFIG_OPTIONS config_options, OPTION_COUNT_OF(config_options)

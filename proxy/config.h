@@ -124,6 +124,15 @@ static inline bool config_keeps_homes(const struct pool_config *pool)
     return pool->on_eject != ON_EJECT_REHASH || pool->failover != NULL;
 }
 
+/* Bytes of a single request or reply, where all together may have so many. The limit that stays the
+ * same is what connections, who count in 32 bits, can gather with room to spare. */
+static inline size_t config_message_max(size_t memory_max)
+{
+    enum { MESSAGE_MAX = 1 << 30 };
+
+    return memory_max / 2 < MESSAGE_MAX ? memory_max / 2 : MESSAGE_MAX;
+}
+
 /* What of a key is hashed. */
 static inline struct str config_hashed_part(const struct pool_config *pool, struct str key)
 {

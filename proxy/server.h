@@ -52,7 +52,7 @@ struct server {
     struct server_metrics metrics;
     struct server_more_metrics more;
     struct connection_metrics *connections;
-    const size_t *memory_max; /* of the worker; a reply takes no more than half */
+    const size_t *memory_max; /* of the worker */
     struct loop *loop;        /* of the data thread */
     struct location location;
     struct histogram latency; /* from sending to the reply */

@@ -223,7 +223,7 @@ static size_t link_input(struct conn *conn, struct str in)
     struct upstream_link *link = container_of(conn, struct upstream_link, conn);
     const struct backend *backend = link->server->backend;
     struct reply *reply = &link->reply;
-    size_t max = *link->server->memory_max / 2;
+    size_t max = config_message_max(*link->server->memory_max);
     size_t used = 0;
 
     while (used < in.len && link->upstream != NULL) {

@@ -44,7 +44,7 @@ void client_answer(struct client *client, struct str bytes);
 /* Bytes that a single request may have. */
 static inline size_t client_request_max(const struct client *client)
 {
-    return *client->context->memory_max / 2;
+    return config_message_max(*client->context->memory_max);
 }
 
 /* What a plan of a request is made from; the request itself is still to be set. */

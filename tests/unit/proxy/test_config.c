@@ -125,6 +125,14 @@ START_TEST(pools_and_servers_are_sorted_and_named_as_nutcracker_does)
 }
 END_TEST
 
+START_TEST(a_message_has_half_of_the_memory_but_no_more_than_a_connection_can_gather)
+{
+    ck_assert_uint_eq(config_message_max(16 << 20), 8 << 20);
+    ck_assert_uint_eq(config_message_max((size_t)1 << 31), 1 << 30);
+    ck_assert_uint_eq(config_message_max((size_t)1 << 40), 1 << 30);
+}
+END_TEST
+
 START_TEST(the_example_loads_as_it_is)
 {
     struct config *config = config_load("conf/cacheproxy.yml", error, sizeof(error));
@@ -140,4 +148,6 @@ UNIT_MAIN("config",
                               (int)(sizeof(refused) / sizeof(refused[0])));
           tcase_add_test(tests, an_alias_bomb_is_refused);
           tcase_add_test(tests, pools_and_servers_are_sorted_and_named_as_nutcracker_does);
+          tcase_add_test(tests,
+                         a_message_has_half_of_the_memory_but_no_more_than_a_connection_can_gather);
           tcase_add_test(tests, the_example_loads_as_it_is);)
