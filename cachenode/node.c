@@ -32,6 +32,7 @@ struct node {
     struct sockets sockets;
     struct node_listener *listeners;
     unsigned listener_count;
+    struct restart restart;
     struct store *store;
     struct upkeep *upkeep;
     struct watch *watch; /* NULL: -W */
@@ -282,7 +283,8 @@ static const char *auth_path(const struct settings *settings)
 static const struct signal_row signal_rows[] = {
     {SIGTERM, caught_end}, {SIGINT, caught_end}, {SIGUSR1, caught_end}, {SIGHUP, caught_hangup}};
 
-static struct store *make_store(const struct settings *settings, const char **error)
+static struct store *make_store(const struct settings *settings, struct restart *restart,
+                                const char **error)
 {
     uint32_t chunk_max =
         settings->slab_chunk_max_kb == 0 ? CHUNK_LIMIT : settings->slab_chunk_max_kb << 10;
@@ -317,7 +319,7 @@ static struct store *make_store(const struct settings *settings, const char **er
                    .warm_max_factor = settings->warm_max_factor},
     };
 
-    return restart_open(&options, error);
+    return restart_open(restart, &options, error);
 }
 
 static bool start_workers(struct node *node)
@@ -352,7 +354,7 @@ static void node_stop(struct node *node)
     if (node->prefixes != NULL)
         prefixes_free(node->prefixes);
     if (node->store != NULL)
-        restart_close(node->store, node->settings->memory_file);
+        restart_close(&node->restart, node->store);
     loop_close(&node->loop);
     if (node->settings->pid_path != NULL)
         pid_file_remove(node->settings->pid_path);
@@ -396,7 +398,7 @@ static bool node_start(struct node *node)
     node->metrics.accepting_conns = 1;
     node->tracks_sizes = node->settings->track_sizes;
     node->source.tracks_sizes = &node->tracks_sizes;
-    node->store = node->source.store = make_store(node->settings, &error);
+    node->store = node->source.store = make_store(node->settings, &node->restart, &error);
     if (node->store == NULL || !make_prefixes(node) || !start_watch(node) ||
         (node->upkeep = upkeep_start(node->store, node->watch)) == NULL || !start_workers(node) ||
         !answer_sockets(node)) {

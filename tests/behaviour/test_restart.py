@@ -61,6 +61,26 @@ class Restart(unittest.TestCase):
         self.assertIn('starting cold', node.said())
         node.stop()
 
+    def check_refused(self, why):
+        try:
+            node = Node('-m', '16', '-e', self.file)  # the port is there before the memory
+        except AssertionError as error:
+            self.assertIn(why, str(error))
+            return
+        self.assertNotEqual(node.process.wait(PATIENCE_S), 0)
+        self.assertIn(why, node.said())
+        node.stop()
+
+    def test_no_two_nodes_have_the_same_memory(self):
+        node, client = self.start()
+        client.set_all(keys(b'small', 2000), b'x' * 100)
+        self.check_refused('another process has the memory file')
+        self.assertEqual(client.count_found(keys(b'small', 2000), b'x' * 100), 2000)
+        self.end(node, client)
+        node, client = self.start()
+        self.assertEqual(client.count_found(keys(b'small', 2000), b'x' * 100), 2000)
+        self.end(node, client)
+
     def test_items_expiries_and_cas_continue(self):
         cas = self.fill()
         time.sleep(1.1)
