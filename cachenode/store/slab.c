@@ -582,17 +582,6 @@ bool slab_grant(struct slab *slab, unsigned class_id)
     return is_given;
 }
 
-uint32_t slab_spare_pages(struct slab *slab)
-{
-    uint32_t spare;
-
-    lock_take(&slab->arena_lock);
-    spare = slab->pooled +
-            (pages_allowed(slab) > slab->page_count ? pages_allowed(slab) - slab->page_count : 0);
-    lock_give(&slab->arena_lock);
-    return spare;
-}
-
 bool slab_set_limit(struct slab *slab, uint64_t memory_bytes)
 {
     uint64_t pages = memory_bytes >> PAGE_SHIFT;

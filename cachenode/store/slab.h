@@ -135,9 +135,6 @@ void slab_page_stay(struct slab *slab, uint32_t page);
 bool slab_grow(struct slab *slab, unsigned class_id);
 bool slab_grant(struct slab *slab, unsigned class_id);
 
-/* Pages in the pool or yet to be made. */
-uint32_t slab_spare_pages(struct slab *slab);
-
 /* Sets the limit; false: it cannot be. Pages above it are to be vacated. */
 bool slab_set_limit(struct slab *slab, uint64_t memory_bytes);
 bool slab_is_over_limit(struct slab *slab);

@@ -57,12 +57,6 @@ bool log_allowed(struct log_limit *limit, unsigned per_s);
 #define log_notice(...)  log_write(LOG_NOTICE, __VA_ARGS__)
 #define log_info(...)    log_write(LOG_INFO, __VA_ARGS__)
 
-#define log_debug(...)                                                                             \
-    do {                                                                                           \
-        if (log_wants(LOG_DEBUG))                                                                  \
-            log_write(LOG_DEBUG, __VA_ARGS__);                                                     \
-    } while (0)
-
 /* At most five lines a second from this place, per thread. */
 #define log_limited(level, ...)                                                                    \
     do {                                                                                           \

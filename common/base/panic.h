@@ -15,6 +15,4 @@ _Noreturn void panic(const char *file, int line, const char *what);
             panic(__FILE__, __LINE__, #condition);                                                 \
     } while (0)
 
-#define UNREACHABLE() panic(__FILE__, __LINE__, "reached what cannot be reached")
-
 #endif

@@ -80,15 +80,6 @@ void json_number(struct json *json, struct str name, uint64_t value)
     json_raw(json, (struct str){digits, number_format(digits, value)});
 }
 
-void json_signed(struct json *json, struct str name, int64_t value)
-{
-    char digits[NUMBER_TEXT_MAX + 2];
-
-    write_name(json, name);
-    snprintf(digits, sizeof(digits), "%lld", (long long)value);
-    json_raw(json, str_of(digits));
-}
-
 void json_text(struct json *json, struct str name, struct str value)
 {
     write_name(json, name);

@@ -24,7 +24,6 @@ void json_open(struct json *json, struct str name);
 void json_close(struct json *json);
 
 void json_number(struct json *json, struct str name, uint64_t value);
-void json_signed(struct json *json, struct str name, int64_t value);
 void json_text(struct json *json, struct str name, struct str value);
 
 /* Appends bytes as they are: a newline at the end, say. */

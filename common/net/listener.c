@@ -144,7 +144,6 @@ void listener_pause(struct listener *listener)
     if (listener->paused || listener->fd < 0)
         return;
     listener->paused = true;
-    listener->paused_count++;
     event_del(&listener->event);
 }
 

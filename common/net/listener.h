@@ -6,7 +6,6 @@
 #define COMMON_NET_LISTENER_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 #include "common/net/addr.h"
@@ -26,7 +25,6 @@ struct listener {
     int fd;
     bool paused;
     char unix_path[108]; /* to remove at close; empty: TCP */
-    uint64_t paused_count;
     /* Takes over the accepted non-blocking socket. */
     void (*accepted)(struct listener *listener, int fd);
     /* Whether one more may be accepted; asked again a little later if not. NULL: always. */

@@ -90,13 +90,6 @@ static pid_t read_pid(const char *path)
     return (pid_t)pid;
 }
 
-pid_t pid_file_owner(const char *path)
-{
-    pid_t pid = read_pid(path);
-
-    return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM) ? pid : 0;
-}
-
 void pid_file_remove(const char *path)
 {
     if (read_pid(path) == getpid())

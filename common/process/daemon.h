@@ -26,9 +26,6 @@ enum pid_file_form {
 /* Writes our pid to `path`. */
 bool pid_file_write(const char *path, enum pid_file_form form);
 
-/* The live process that `path` names, or 0. */
-pid_t pid_file_owner(const char *path);
-
 /* Removes `path` if it still names us. */
 void pid_file_remove(const char *path);
 

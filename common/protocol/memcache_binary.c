@@ -2,7 +2,7 @@
 
 #include "common/protocol/memcache_binary.h"
 
-enum { KEY_MAX = 250, BODY_MAX = 1 << 30, EXTRAS_MAX = 20 };
+enum { KEY_MAX = 250, BODY_MAX = 1 << 30 };
 
 struct opcode {
     uint8_t operation, extras_len, shape;

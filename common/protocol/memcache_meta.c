@@ -253,6 +253,8 @@ size_t mc_meta_write_miss(char *out, const struct mc_request *request)
     return (size_t)(p + 2 - out);
 }
 
+_Static_assert(MC_STATUS_COUNT <= 32, "each status is a bit");
+
 uint32_t mc_meta_silent(const struct mc_request *request)
 {
     static const uint32_t usual[MC_COMMAND_COUNT] = {

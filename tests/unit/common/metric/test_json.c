@@ -20,7 +20,7 @@ START_TEST(objects_stand_as_readers_of_nutcracker_know_them)
     json_text(&json, STR("service"), STR("nutcracker"));
     json_number(&json, STR("uptime"), 7);
     json_open(&json, STR("pool"));
-    json_signed(&json, STR("a"), -1);
+    json_number(&json, STR("a"), 1);
     json_open(&json, STR("s1"));
     json_number(&json, STR("b"), 2);
     json_close(&json);
@@ -30,7 +30,7 @@ START_TEST(objects_stand_as_readers_of_nutcracker_know_them)
     json_close(&json);
     ck_assert(!json.failed);
     ck_assert_str_is(((struct str){json.text, json.len}),
-                     "{\"service\":\"nutcracker\", \"uptime\":7, \"pool\": {\"a\":-1, "
+                     "{\"service\":\"nutcracker\", \"uptime\":7, \"pool\": {\"a\":1, "
                      "\"s1\": {\"b\":2},\"s2\": {}}}");
     free(json.text);
 }
