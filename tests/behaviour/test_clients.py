@@ -10,6 +10,7 @@ import memcache
 import pylibmc
 
 import procs
+from peer import Case
 from procs import Node, Proxy, pool
 
 SCRIPTS = os.path.join(procs.ROOT, 'tests', 'clients')
@@ -47,8 +48,7 @@ class Work:
     """What applications do, whatever stands behind the port."""
 
     def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
+        super().setUp()
         self.port = self.serve()
 
     def work_with_pylibmc(self, binary):
@@ -115,9 +115,9 @@ class Work:
             self.assertEqual((done.returncode, done.stderr), (0, ''), protocol)
 
 
-class OnANode(Work, unittest.TestCase):
+class OnANode(Work, Case):
     def serve(self):
-        return self.stack.enter_context(Node()).port
+        return self.start(Node()).port
 
     def test_memccapable(self):
         """libmemcached's check of what a server can do."""
@@ -136,10 +136,10 @@ class OnANode(Work, unittest.TestCase):
         self.assertIn('version: 1.6.45', run('memcstat', '--servers=' + server).stdout)
 
 
-class ThroughAPool(Work, unittest.TestCase):
+class ThroughAPool(Work, Case):
     def serve(self):
-        nodes = [self.stack.enter_context(Node()) for _ in range(3)]
-        return self.stack.enter_context(Proxy(pool(nodes, 'allow_flush_all: true'))).port
+        nodes = [self.start(Node()) for _ in range(3)]
+        return self.start(Proxy(pool(nodes, 'allow_flush_all: true'))).port
 
 
 class Authentication(unittest.TestCase):

@@ -43,7 +43,7 @@ class ClockSteps(unittest.TestCase):
                 self.step(seconds)
                 before = int(client.stats()['uptime'])
                 client.ask('set short 0 1 1\r\nx')
-                procs.wait_for(lambda: client.ask('mg short') == 'EN')
+                procs.wait_until(lambda: client.ask('mg short') == 'EN')
                 for key in 'long', 'ever':
                     self.assertEqual(client.ask('mg %s' % key), 'HD')
                 self.assertLess(int(client.stats()['uptime']) - before, 30)

@@ -1,7 +1,6 @@
 """Servers that die, fall silent or fail now and then: what clients see of it, and what servers do.
 
 The ids in the tests' texts are those of the catalogue of faults; figures stand in the asserts."""
-import contextlib
 import os
 import random
 import re
@@ -10,26 +9,23 @@ import threading
 import time
 import unittest
 
-from fakes import FakeNode, Wire, stats_of, wait_until
-from procs import Node, Proxy, pool
+from fakes import FakeNode, Wire, stats_of
+from peer import Case
+from procs import Node, Proxy, pool, wait_until
 
 KEYS = [b'key%d' % i for i in range(200)]
 EJECTING = ('auto_eject_hosts: true', 'timeout: 2000')
 
 
-class Ejection(unittest.TestCase):
-    def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
-
+class Ejection(Case):
     def fakes(self, count, **named):
-        return [self.stack.enter_context(FakeNode('node%d' % i, **named)) for i in range(count)]
+        return [self.start(FakeNode('node%d' % i, **named)) for i in range(count)]
 
     def proxy(self, nodes, *lines):
-        return self.stack.enter_context(Proxy(pool(nodes, *lines)))
+        return self.start(Proxy(pool(nodes, *lines)))
 
     def wire(self, proxy):
-        return self.stack.enter_context(Wire(proxy))
+        return self.start(Wire(proxy))
 
     def eject(self, wire, proxy, node, keys=KEYS):
         """Has its death noticed."""
@@ -191,7 +187,7 @@ class Dead(Ejection):
 class Changing(Ejection):
     def test_each_worker_finds_out_for_itself(self):
         nodes = self.fakes(3)
-        proxy = self.stack.enter_context(Proxy(
+        proxy = self.start(Proxy(
             pool(nodes, *EJECTING, 'server_failure_limit: 1', 'server_retry_timeout: 50',
                  'server_retry_timeout_max: 100'), '-w', '3'))
         wires = [self.wire(proxy) for _ in range(16)]
@@ -292,7 +288,7 @@ class Silent(Ejection):
     """Real nodes that are stopped: they take connections and say nothing."""
 
     def nodes(self, count):
-        nodes = [self.stack.enter_context(Node()) for _ in range(count)]
+        nodes = [self.start(Node()) for _ in range(count)]
         for node in nodes:
             self.stack.callback(node.process.send_signal, signal.SIGCONT)
         return nodes

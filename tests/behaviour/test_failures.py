@@ -1,53 +1,41 @@
 """A node dies without a warning and comes back, while clients are at work."""
-import contextlib
-import socket
 import unittest
 
+from peer import Case, Peer
 from procs import Node, Proxy, pool
 
 KEYS = [b'key%d' % i for i in range(300)]
 
 
-class Wire:
-    def __init__(self, port):
-        self.socket = socket.create_connection(('127.0.0.1', port), 20)
-        self.replies = self.socket.makefile('rb')
-
+class Wire(Peer):
     def store(self, key):
         self.socket.sendall(b'set %s 0 0 %d\r\n%s\r\n' % (key, len(key), key))
-        return self.replies.readline()
+        return self.file.readline()
 
     def get(self, keys):
         """The values found, or the error line."""
         self.socket.sendall(b'get %s\r\n' % b' '.join(keys))
         found = {}
         while True:
-            line = self.replies.readline()
+            line = self.file.readline()
             if line == b'END\r\n':
                 return found
             if not line.startswith(b'VALUE '):
                 return line
             _, key, _, length = line.split()
-            found[key] = self.replies.read(int(length) + 2)[:-2]
-
-    def close(self):
-        self.replies.close()
-        self.socket.close()
+            found[key] = self.file.read(int(length) + 2)[:-2]
 
 
-class NodeDies(unittest.TestCase):
+class NodeDies(Case):
     def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
-        self.nodes = [self.stack.enter_context(Node()) for _ in range(3)]
-        self.proxy = self.stack.enter_context(Proxy(pool(self.nodes, 'timeout: 5000')))
-        self.wire = Wire(self.proxy.port)
-        self.stack.callback(self.wire.close)
+        super().setUp()
+        self.nodes = [self.start(Node()) for _ in range(3)]
+        self.proxy = self.start(Proxy(pool(self.nodes, 'timeout: 5000')))
+        self.wire = self.start(Wire(self.proxy))
         for key in KEYS:
             self.assertEqual(self.wire.store(key), b'STORED\r\n')
-        direct = Wire(self.nodes[0].port)
-        self.lost = set(direct.get(KEYS))
-        direct.close()
+        with Wire(self.nodes[0]) as direct:
+            self.lost = set(direct.get(KEYS))
 
     def test_only_its_own_keys_notice(self):
         self.assertTrue(0 < len(self.lost) < len(KEYS))
@@ -68,7 +56,7 @@ class NodeDies(unittest.TestCase):
         self.nodes[0].kill()
         key = sorted(self.lost)[0]
         self.assertTrue(self.wire.get([key]).startswith(b'SERVER_ERROR '))
-        self.stack.enter_context(Node(port=self.nodes[0].port))
+        self.start(Node(port=self.nodes[0].port))
         self.assertEqual(self.wire.get([key]), {})
         self.assertEqual(self.wire.store(key), b'STORED\r\n')
         self.assertEqual(self.wire.get([key]), {key: key})

@@ -15,7 +15,7 @@ import unittest
 
 import procs
 from faults import IS_TSAN, PATIENCE_S, Faults, Talk, packet, replies
-from procs import Node, wait_for
+from procs import Node, wait_until
 
 GET, SET, GETQ = 0, 1, 9
 SCALE = 1 if IS_TSAN else 5
@@ -213,7 +213,7 @@ class Commands(Faults):
                                 stderr=subprocess.DEVNULL)
         node.connect = lambda: socket.create_connection(('127.0.0.1', port), PATIENCE_S)
         try:
-            wait_for(lambda: procs.listens(port))
+            wait_until(lambda: procs.listens(port))
             with Talk(node) as talk, Talk(node) as other:
                 other.answer(b'set k 0 0 1\r\nx\r\n')
                 with open('/proc/%d/status' % node.pid) as status:
@@ -258,7 +258,7 @@ class Commands(Faults):
             moved = int(talk.stats()['slab_reassign_rescues'])
             for _ in range(3):
                 talk.answer(b'slabs reassign %s 20\r\n' % source.encode())
-                wait_for(lambda: talk.stats()['slab_reassign_running'] == '0')
+                wait_until(lambda: talk.stats()['slab_reassign_running'] == '0')
             self.assertGreater(int(talk.stats()['slab_reassign_rescues']), moved)
             self.assertEqual(talk.answer(b'gets %s\r\n' % b' '.join(names)), before)
 

@@ -14,7 +14,7 @@ import unittest
 
 import procs
 from faults import HEADER, IS_TSAN, PATIENCE_S, Faults, Talk, packet, replies
-from procs import Node, wait_for
+from procs import Node, wait_until
 
 GET, SET, ADD, REPLACE, DELETE, APPEND, PREPEND = 0, 1, 2, 3, 4, 0x0e, 0x0f
 SASL_AUTH, SASL_STEP = 0x21, 0x22
@@ -159,7 +159,7 @@ class Published(Faults):
                     self.assertLess(time.monotonic() - began, 5 if IS_TSAN else 1)
                 greedy.close()
             # Each of the twenty has its memory given back; threads keep a few for the next.
-            wait_for(lambda: used(talk.stats(b'slabs')) < before + 15)
+            wait_until(lambda: used(talk.stats(b'slabs')) < before + 15)
 
     # C-12, CVE-2019-11596
     def test_any_command_with_any_number_of_words_is_answered(self):

@@ -1,5 +1,4 @@
 """Where a node listens: addresses, ports, unix sockets, sockets of a service manager."""
-import contextlib
 import os
 import signal
 import socket
@@ -9,7 +8,8 @@ import tempfile
 import unittest
 
 import procs
-from procs import wait_for
+from peer import Case
+from procs import wait_until
 
 PATIENCE_S = 20
 USER = ['-u', 'root'] if os.getuid() == 0 else []
@@ -34,10 +34,9 @@ def answers_udp(port):
         return peer.recv(100) == b'\0\1\0\0\0\1\0\0MN\r\n'
 
 
-class Listening(unittest.TestCase):
+class Listening(Case):
     def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
+        super().setUp()
         self.directory = self.stack.enter_context(tempfile.TemporaryDirectory())
 
     def path(self, name):
@@ -66,7 +65,7 @@ class Listening(unittest.TestCase):
         """Starts a node and returns the lines that it writes of its ports."""
         ports = self.path('ports')
         self.start(PROGRAM, *USER, *arguments, env={'MEMCACHED_PORT_FILENAME': ports})
-        wait_for(lambda: os.path.exists(ports) or 'cannot' in self.said())
+        wait_until(lambda: os.path.exists(ports) or 'cannot' in self.said())
         with open(ports) as lines:
             return lines.read().splitlines()
 
@@ -141,19 +140,19 @@ class UnixSockets(Listening):
                                       ('odd', ['-a', '0641'], 0o641)):
             path = self.path(name)
             self.start(PROGRAM, *USER, '-s', path, *arguments, preexec_fn=lambda: os.umask(0))
-            wait_for(lambda: os.path.exists(path))
+            wait_until(lambda: os.path.exists(path))
             self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), mode)
-            wait_for(lambda: answers(path, socket.AF_UNIX))
+            wait_until(lambda: answers(path, socket.AF_UNIX))
 
     def test_the_socket_of_a_node_that_died_is_replaced(self):
         path = self.path('socket')
         process = self.start(PROGRAM, *USER, '-s', path)
-        wait_for(lambda: os.path.exists(path) and answers(path, socket.AF_UNIX))
+        wait_until(lambda: os.path.exists(path) and answers(path, socket.AF_UNIX))
         process.kill()
         process.wait()
         self.assertTrue(os.path.exists(path))
         self.start(PROGRAM, *USER, '-s', path)
-        wait_for(lambda: answers(path, socket.AF_UNIX))
+        wait_until(lambda: answers(path, socket.AF_UNIX))
 
     def test_a_file_that_is_no_socket_is_left_alone(self):
         path = self.path('file')
@@ -168,7 +167,7 @@ class UnixSockets(Listening):
         port = procs.free_port()
         path = self.path('socket')
         self.start(PROGRAM, *USER, '-s', path, '-p', str(port), '-U', str(port))
-        wait_for(lambda: os.path.exists(path) and answers(path, socket.AF_UNIX))
+        wait_until(lambda: os.path.exists(path) and answers(path, socket.AF_UNIX))
         self.assertFalse(answers(('127.0.0.1', port)))
 
 
@@ -225,7 +224,7 @@ class ServiceManager(Listening):
     def test_what_was_meant_for_another_process_is_not_taken(self):
         listener, port = self.listener(), procs.free_port()
         self.start_with_sockets([listener], '-l', '127.0.0.1', '-p', str(port), pid_offset=1)
-        wait_for(lambda: answers(('127.0.0.1', port)))
+        wait_until(lambda: answers(('127.0.0.1', port)))
 
     def test_what_does_not_listen_is_refused(self):
         idle = self.stack.enter_context(socket.socket())
@@ -261,7 +260,7 @@ class ServiceManager(Listening):
             port = procs.free_port()
             self.start(PROGRAM, *USER, '-l', '127.0.0.1', '-p', str(port),
                        env={'NOTIFY_SOCKET': name})
-            wait_for(lambda: 'NOTIFY_SOCKET: READY=1' in self.said())
+            wait_until(lambda: 'NOTIFY_SOCKET: READY=1' in self.said())
             self.assertTrue(answers(('127.0.0.1', port)))
 
 

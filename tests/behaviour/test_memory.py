@@ -3,9 +3,7 @@ import time
 import unittest
 
 from client import Client, keys
-from procs import BUILD, Node
-
-PATIENCE_S = 20
+from procs import BUILD, Node, wait_until
 
 
 class Memory(unittest.TestCase):
@@ -16,12 +14,6 @@ class Memory(unittest.TestCase):
         client = Client(node)
         self.addCleanup(client.close)
         return client
-
-    def wait_for(self, condition, what):
-        until = time.monotonic() + PATIENCE_S
-        while not condition():
-            self.assertLess(time.monotonic(), until, what)
-            time.sleep(0.01)
 
     @unittest.skipIf(BUILD.endswith('tsan'), 'upkeep keeps pace, but not ten times slower')
     def test_another_size_finds_room_in_memory_that_is_full(self):
@@ -61,7 +53,7 @@ class Memory(unittest.TestCase):
         source = max((int(value), name) for name, value in before.items()
                      if name.endswith(':total_pages'))[1].split(':')[0]
         self.assertEqual(client.ask('slabs reassign %s 5' % source), 'OK')
-        self.wait_for(lambda: client.stats()['slab_reassign_running'] == '0', 'the page moved')
+        wait_until(lambda: client.stats()['slab_reassign_running'] == '0', 'the page moved')
         after = client.stats('slabs')
         self.assertEqual(int(after['5:total_pages']), 1)
         self.assertEqual(int(after[source + ':total_pages']),
@@ -82,7 +74,7 @@ class Memory(unittest.TestCase):
         client.set_all(keys(b'k', 30000), b'x' * 5000)
         self.assertGreater(held(), 120 << 20)
         self.assertEqual(client.ask('cache_memlimit 16'), 'OK')
-        self.wait_for(lambda: held() <= 16 << 20, 'memory is given back')
+        wait_until(lambda: held() <= 16 << 20, 'memory is given back')
         self.assertEqual(client.stats()['limit_maxbytes'], str(16 << 20))
         self.assertGreater(client.count_found(keys(b'k', 30000), b'x' * 5000), 1000)
         self.assertEqual(client.ask('cache_memlimit 7').split()[0], 'MEMLIMIT_TOO_SMALL')
@@ -143,14 +135,14 @@ class Memory(unittest.TestCase):
         share = lambda what: sum(int(value) for name, value in client.stats('items').items()
                                  if name.endswith(':number_' + what))
         client.set_all(keys(b'k', 60000), b'x' * 500)
-        self.wait_for(lambda: share('hot') * 100 <= 14 * int(client.stats()['curr_items']),
+        wait_until(lambda: share('hot') * 100 <= 14 * int(client.stats()['curr_items']),
                       'HOT shrinks to its share')
         self.assertEqual(client.ask('lru tune 50 20 0.9 2.0'), 'OK')
         client.set_all(keys(b'l', 60000), b'x' * 500)
         self.assertGreater(share('hot') * 100, 30 * int(client.stats()['curr_items']))
         self.assertEqual(client.ask('lru mode flat'), 'OK')
         client.set_all(keys(b'm', 60000), b'x' * 500)
-        self.wait_for(lambda: share('hot') + share('warm') < 100, 'items go to COLD')
+        wait_until(lambda: share('hot') + share('warm') < 100, 'items go to COLD')
 
 
 if __name__ == '__main__':

@@ -1,5 +1,4 @@
 """Servers' names: looked up beside the data, tried address by address, followed when they move."""
-import contextlib
 import os
 import re
 import subprocess
@@ -8,8 +7,9 @@ import time
 import unittest
 
 import procs
-from fakes import FakeNode, Wire, wait_until
-from procs import BUILD, ROOT, Proxy, free_port
+from fakes import FakeNode, Wire
+from peer import Case
+from procs import BUILD, ROOT, Proxy, free_port, wait_until
 
 KEYS = [b'key%d' % i for i in range(40)]
 
@@ -40,23 +40,22 @@ class Names:
         return {'NAMES': self.path, 'LD_PRELOAD': ' '.join(sanitizers + [self.library])}
 
 
-class Lookups(unittest.TestCase):
+class Lookups(Case):
     def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
-        self.names = Names(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        super().setUp()
+        self.names = Names(self.start(tempfile.TemporaryDirectory()))
 
     def fake(self, *arguments, **named):
-        return self.stack.enter_context(FakeNode(*arguments, **named))
+        return self.start(FakeNode(*arguments, **named))
 
     def proxy(self, servers, *lines):
         keys = ['listen: 127.0.0.1:%d', 'hash: murmur', 'timeout: 5000', *lines]
         text = 'pool:\n' + ''.join('  %s\n' % key for key in keys) + '  servers:\n' + ''.join(
             '    - %s\n' % server for server in servers)
-        return self.stack.enter_context(Proxy(text, env=self.names.env()))
+        return self.start(Proxy(text, env=self.names.env()))
 
     def wire(self, proxy):
-        return self.stack.enter_context(Wire(proxy))
+        return self.start(Wire(proxy))
 
     def test_a_proxy_starts_without_a_name_says_so_once_and_serves_the_others(self):
         """O-11, P-19."""

@@ -12,6 +12,7 @@ import time
 import unittest
 
 import procs
+from procs import wait_until
 from peer import Peer
 
 
@@ -39,14 +40,6 @@ class Talk(Peer):
             _, name, value = line.decode().rstrip('\r\n').split(' ', 2)
             found[name] = value
         return found
-
-
-def wait_until(condition, patience_s=20):
-    until = time.monotonic() + patience_s
-    while not condition():
-        if time.monotonic() > until:
-            raise AssertionError('it never came to be')
-        time.sleep(0.01)
 
 
 def served(node):

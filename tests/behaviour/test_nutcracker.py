@@ -7,8 +7,9 @@ import tempfile
 import unittest
 
 import resp
-from fakes import Gate, Wire, wait_until
-from procs import Node, Program, Redis, free_port
+from fakes import Gate, Wire
+from peer import Case
+from procs import Node, Program, Redis, free_port, wait_until
 
 HASHES = ('one_at_a_time md5 crc16 crc32 crc32a fnv1_64 fnv1a_64 fnv1_32 fnv1a_32 hsieh murmur '
           'jenkins').split()
@@ -47,11 +48,7 @@ def can_connect(port):
     return False
 
 
-class SideBySide(unittest.TestCase):
-    def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
-
+class SideBySide(Case):
     def start(self, pools, servers, *lines):
         """Both proxies, with the pools by name -> lines; returns their ports by name."""
         ports = {}

@@ -1,14 +1,14 @@
 """What becomes of an ejected server's keys: rehash, miss, error, or another pool.
 
 The ids in the tests' texts are those of the catalogue of faults."""
-import contextlib
 import random
 import socket
 import struct
 import unittest
 
-from fakes import FakeNode, Gate, Wire, stats_of, wait_until
-from procs import Node, Proxy, pool
+from fakes import FakeNode, Gate, Wire, stats_of
+from peer import Case
+from procs import Node, Proxy, pool, wait_until
 
 KEYS = [b'key%d' % i for i in range(120)]
 EJECTING = ('auto_eject_hosts: true', 'timeout: 2000', 'server_failure_limit: 1')
@@ -16,11 +16,7 @@ SOON = ('server_retry_timeout: 30', 'server_retry_timeout_max: 60')
 NEVER = ('server_retry_timeout: 600000',)
 
 
-class OnEject(unittest.TestCase):
-    def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
-
+class OnEject(Case):
     def gates(self, count):
         """Nodes that can be cut off, and come back as they were."""
         nodes = [self.stack.enter_context(Node()) for _ in range(count)]

@@ -58,7 +58,7 @@ class Logs(unittest.TestCase):
                         return socket.create_connection(('127.0.0.1', port), 20)
                     except OSError:
                         return None
-                procs.wait_for(connect)
+                procs.wait_until(connect)
                 with connect() as client:
                     for i in range(200):
                         process.send_signal(signal.SIGUSR1)  # each is logged
@@ -203,7 +203,7 @@ class Descriptors(unittest.TestCase):
             crowd = [proxy.connect() for _ in range(300)]
             for client in crowd:
                 client.sendall(b'get k\r\n')
-            procs.wait_for(lambda: 'no descriptors' in proxy.said())
+            procs.wait_until(lambda: 'no descriptors' in proxy.said())
             before = procs.cpu_s(proxy.process)
             begun = time.monotonic()
             for _ in range(20):
@@ -235,7 +235,7 @@ class Busy(unittest.TestCase):
             with proxy.connect() as one, proxy.connect() as other:
                 one.sendall(b''.join(b'get k%d\r\n' % i for i in range(3)))
                 asked.wait(20)
-                procs.wait_for(lambda: metric_sum(proxy, 'server_out_queue') == 3)
+                procs.wait_until(lambda: metric_sum(proxy, 'server_out_queue') == 3)
                 self.assertEqual(ask(other, b'get k\r\n'), b'SERVER_ERROR busy\r\n')
                 self.assertEqual(ask(other, b'get a b\r\n'), b'SERVER_ERROR busy\r\n')
                 go_on.set()

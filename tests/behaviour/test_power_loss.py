@@ -8,8 +8,8 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
-from fakes import FakeNode, Wire, stats_of, wait_until  # noqa: E402
-from procs import Proxy, free_port  # noqa: E402
+from fakes import FakeNode, Wire, stats_of  # noqa: E402
+from procs import Proxy, free_port, wait_until  # noqa: E402
 
 KEYS = [b'key%d' % i for i in range(40)]
 

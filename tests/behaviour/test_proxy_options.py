@@ -7,11 +7,11 @@ import socket
 import stat
 import subprocess
 import tempfile
-import time
 import unittest
 
 import procs
-from procs import Node, Proxy, pool
+from peer import Case
+from procs import Node, Proxy, pool, wait_until
 
 
 def stats_of(proxy):
@@ -19,18 +19,9 @@ def stats_of(proxy):
         return json.loads(b''.join(iter(lambda: reader.recv(65536), b'')))
 
 
-def wait_until(condition, patience_s=20):
-    until = time.monotonic() + patience_s
-    while not condition():
-        if time.monotonic() > until:
-            raise AssertionError('it never came to be')
-        time.sleep(0.01)
-
-
-class Options(unittest.TestCase):
+class Options(Case):
     def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
+        super().setUp()
         self.node = self.stack.enter_context(Node())
 
     def start(self, *lines, arguments=()):

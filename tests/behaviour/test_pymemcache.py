@@ -1,9 +1,9 @@
 """A real client, python3-pymemcache, at work: on one node, and through a pool of three."""
-import contextlib
 import unittest
 
 from pymemcache.client.base import Client
 
+from peer import Case
 from procs import Node, Proxy, pool
 
 
@@ -11,8 +11,7 @@ class Work:
     """What an application does, whatever stands behind the address."""
 
     def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
+        super().setUp()
         self.client = Client(('127.0.0.1', self.serve()), timeout=20, default_noreply=False)
         self.stack.callback(self.client.close)
 
@@ -71,15 +70,15 @@ class Work:
             self.assertEqual(self.client.get('o'), b'%d' % i)
 
 
-class OnANode(Work, unittest.TestCase):
+class OnANode(Work, Case):
     def serve(self):
-        return self.stack.enter_context(Node()).port
+        return self.start(Node()).port
 
 
-class ThroughAPool(Work, unittest.TestCase):
+class ThroughAPool(Work, Case):
     def serve(self):
-        nodes = [self.stack.enter_context(Node()) for _ in range(3)]
-        return self.stack.enter_context(Proxy(pool(nodes))).port
+        nodes = [self.start(Node()) for _ in range(3)]
+        return self.start(Proxy(pool(nodes))).port
 
 
 if __name__ == '__main__':

@@ -1,12 +1,11 @@
 """Redis pools: three redis-servers behind a proxy, every way in which a command is served."""
-import contextlib
 import os
 import random
 import tempfile
 import unittest
 
-import procs
 from cut import Knife, Relay, send_read
+from peer import Case
 from procs import Proxy, Redis, pool
 from resp import Error, Wire, read_raw, request
 
@@ -15,22 +14,18 @@ LONGER_SINCE = {b'ZRANK': -3, b'ZREVRANK': -3}  # may have a word more since Red
 BLOCK = 65536  # what is read at once
 
 
-class Behind(unittest.TestCase):
+class Behind(Case):
     """Three servers behind a proxy, a wire to it, and one to each of them."""
 
     lines = ()
     arguments = ()
 
     def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
+        super().setUp()
         self.servers = [self.start(Redis(*self.arguments)) for _ in range(3)]
         self.proxy = self.start(Proxy(pool(self.servers, 'redis: true', *self.lines)))
         self.wire = self.start(Wire(self.proxy))
         self.direct = [self.start(Wire(server)) for server in self.servers]
-
-    def start(self, thing):
-        return self.stack.enter_context(thing)
 
     def homes(self, keys):
         """Which server has each key; all are there."""
@@ -424,7 +419,7 @@ class Inline(Behind):
             self.assertEqual(self.wire.read(), b'next', name)
 
 
-class Pieces(unittest.TestCase):
+class Pieces(Case):
     """Requests and replies cut at every position, and a byte at a time."""
 
     CONVERSATION = (
@@ -434,16 +429,15 @@ class Pieces(unittest.TestCase):
         ('EVAL', 'return {1, {2, {KEYS[1], false}}, "x"}', '1', 'k'), ('DEL', 'a', 'b', 'c', 'l'))
 
     def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
-        directory = self.stack.enter_context(tempfile.TemporaryDirectory())
+        super().setUp()
+        directory = self.start(tempfile.TemporaryDirectory())
         paths = [os.path.join(directory, name) for name in ('a', 'b')]
         self.relays = [Relay(path + '.relay', path) for path in paths]
         for relay, path in zip(self.relays, paths):
             self.stack.callback(relay.listener.close)
-            self.stack.enter_context(Redis(unix_path=path))
+            self.start(Redis(unix_path=path))
         front = os.path.join(directory, 'front')
-        self.proxy = self.stack.enter_context(Proxy(
+        self.proxy = self.start(Proxy(
             'pool:\n  listen: %s\n  redis: true\n  servers:\n    - %s.relay:1 a\n'
             '    - %s.relay:1 b\n' % (front, *paths), unix_path=front))
         self.data = b''.join(request(*words) for words in self.CONVERSATION) + b'GET "a"\r\n'

@@ -1,5 +1,4 @@
 """Real clients and tools of Redis at work on three servers behind a proxy."""
-import contextlib
 import os
 import subprocess
 import unittest
@@ -7,6 +6,7 @@ import unittest
 import redis
 
 import procs
+from peer import Case
 from procs import Proxy, Redis, pool
 
 SCRIPTS = os.path.join(procs.ROOT, 'tests', 'clients')
@@ -49,10 +49,9 @@ class Work:
     login, server_arguments, lines = (), (), ()
 
     def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
-        servers = [self.stack.enter_context(Redis(*self.server_arguments)) for _ in range(3)]
-        self.port = self.stack.enter_context(Proxy(pool(servers, 'redis: true', *self.lines))).port
+        super().setUp()
+        servers = [self.start(Redis(*self.server_arguments)) for _ in range(3)]
+        self.port = self.start(Proxy(pool(servers, 'redis: true', *self.lines))).port
 
     def assert_succeeds(self, *command, **options):
         done = run(*command, **options)
@@ -102,7 +101,7 @@ class Work:
         self.assertEqual(client.info()['role'], 'master')
 
 
-class Open(Work, unittest.TestCase):
+class Open(Work, Case):
     lines = ('hash_tag: "{}"',)
 
     def test_redis_benchmark(self):
@@ -127,7 +126,7 @@ class Open(Work, unittest.TestCase):
         self.assertEqual(words.split(), [b'value', b'value'])
 
 
-class WithAPassword(Work, unittest.TestCase):
+class WithAPassword(Work, Case):
     login, server_arguments = ('secret', '3'), ('--requirepass', 'secret')
     lines = ('redis_auth: secret', 'redis_db: 3')
 

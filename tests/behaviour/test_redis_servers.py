@@ -78,7 +78,7 @@ class Login(Case):
                              'server_retry_timeout: 50', 'timeout: 5000')
         keys = ['key%d' % i for i in range(60)]
         servers[0].kill()
-        procs.wait_for(lambda: not any(isinstance(wire.ask('GET', key), Error) for key in keys))
+        procs.wait_until(lambda: not any(isinstance(wire.ask('GET', key), Error) for key in keys))
         back = self.start(Redis('--requirepass', 'secret', port=servers[0].port))
         direct = self.login(back, 5)
 
@@ -86,7 +86,7 @@ class Login(Case):
             for key in keys:
                 self.assertEqual(wire.ask('SET', key, 'again'), 'OK')
             return direct.ask('DBSIZE') != 0
-        procs.wait_for(comes_back)
+        procs.wait_until(comes_back)
         self.assertEqual(self.login(back).ask('DBSIZE'), 0)
 
     def test_password_and_database_by_unix_socket(self):
@@ -225,7 +225,7 @@ class Failing(Case):
             replies = [wire.ask('SET', 'key%d' % i, 'x') for i in range(100)]
             seen.extend(replies)
             return set(replies) == {'OK'}
-        procs.wait_for(all_go_to_the_other)
+        procs.wait_until(all_go_to_the_other)
         self.assertEqual(set(seen), {'OK', 'ERR Invalid argument'})
         self.assertGreaterEqual(seen.count('ERR Invalid argument'), 2)
 
@@ -287,7 +287,7 @@ class Failing(Case):
         for _ in range(3):
             for kills in (True, False):
                 wanted = [count + 3 for count in rounds]
-                procs.wait_for(lambda: all(count >= want for count, want in zip(rounds, wanted)))
+                procs.wait_until(lambda: all(count >= want for count, want in zip(rounds, wanted)))
                 if kills:
                     mortal_server.kill()
                 else:

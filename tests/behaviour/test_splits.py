@@ -1,7 +1,6 @@
 """Recorded conversations, their requests and replies in pieces: a byte at a time, and cut in
 two at every position. A piece follows when the last one was read: what a unix socket's peer
 has not read yet can be asked for."""
-import contextlib
 import json
 import os
 import re
@@ -10,6 +9,7 @@ import tempfile
 import unittest
 
 import procs
+from peer import Case
 from cut import Knife, Relay, send_read
 
 FOLDER = os.path.join(procs.ROOT, 'tests', 'transcripts')
@@ -20,7 +20,6 @@ play.SETTLE = 0
 GROUPS = 'storage|cas|get|gets|gat|gats|delete|arith|touch|pipe|large|flush|misc|m[gsdaen]|meta'
 LENGTH_MAX = 250  # conversations longer than that are played a byte at a time alone
 WHOLE_MAX = 2000   # and longer ones not at all: so long without its end, a line is no command
-
 
 
 def conversations():
@@ -66,15 +65,14 @@ play.Conn = CuttingConn
 
 
 @unittest.skipIf(procs.BUILD.endswith('tsan'), 'one thread does all of this')
-class Splits(unittest.TestCase):
+class Splits(Case):
     def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
-        directory = self.stack.enter_context(tempfile.TemporaryDirectory())
+        super().setUp()
+        directory = self.start(tempfile.TemporaryDirectory())
         self.path = os.path.join(directory, 'node')
         self.relayed = os.path.join(directory, 'relay')
         self.front = os.path.join(directory, 'proxy')
-        self.node = self.stack.enter_context(procs.Node(unix_path=self.path))
+        self.node = self.start(procs.Node(unix_path=self.path))
         CuttingConn.knife = None
         self.addCleanup(setattr, CuttingConn, 'knife', None)
 
@@ -128,7 +126,7 @@ class Splits(unittest.TestCase):
     def start_proxy(self):
         relay = Relay(self.relayed, self.path)
         self.stack.callback(relay.listener.close)
-        self.stack.enter_context(procs.Proxy(
+        self.start(procs.Proxy(
             'pool:\n  listen: %s\n  servers:\n    - %s:1\n' % (self.front, self.relayed),
             unix_path=self.front))
         return relay

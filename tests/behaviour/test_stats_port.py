@@ -8,22 +8,22 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from peer import Case
 from procs import Node, Proxy, pool
 
 
-class StatsPort(unittest.TestCase):
+class StatsPort(Case):
     def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
-        self.node = self.stack.enter_context(Node())
-        self.proxy = self.stack.enter_context(Proxy(pool([self.node])))
+        super().setUp()
+        self.node = self.start(Node())
+        self.proxy = self.start(Proxy(pool([self.node])))
         with self.proxy.connect() as client:
             client.sendall(b'set k 0 0 1\r\nx\r\nget k\r\nquit\r\n')
             while client.recv(4096):
                 pass
 
     def connect(self):
-        return self.stack.enter_context(
+        return self.start(
             socket.create_connection(('127.0.0.1', self.proxy.stats_port), 20))
 
     def read_all(self, connection):

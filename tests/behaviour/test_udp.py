@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 import procs
+from peer import Case
 from procs import Node
 
 PATIENCE_S = 20
@@ -63,11 +64,7 @@ def end(process):
     assert process.wait(PATIENCE_S) == 0
 
 
-class Udp(unittest.TestCase):
-    def setUp(self):
-        self.stack = contextlib.ExitStack()
-        self.addCleanup(self.stack.close)
-
+class Udp(Case):
     def start(self, *arguments, threads='4'):
         port = procs.free_port()
         node = self.stack.enter_context(
@@ -215,7 +212,7 @@ class Options(unittest.TestCase):
                                        env=dict(os.environ, MEMCACHED_PORT_FILENAME=ports))
             self.addCleanup(process.stderr.close)
             self.addCleanup(end, process)
-            procs.wait_for(lambda: os.path.exists(ports))
+            procs.wait_until(lambda: os.path.exists(ports))
             with open(ports) as lines:
                 self.assertEqual(lines.read(), ''.join('%s %s: %d\n' % (kind, family, port)
                                                        for kind in ('TCP', 'UDP')

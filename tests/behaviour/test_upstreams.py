@@ -10,7 +10,7 @@ import unittest
 
 from fakes import TalkingNode, value_of
 from peer import Peer
-from procs import Node, Proxy, pool
+from procs import Node, Proxy, pool, wait_until
 
 SEED = int(os.environ.get('SEED', random.SystemRandom().randrange(1 << 32)))
 
@@ -262,17 +262,12 @@ class Ejection(unittest.TestCase):
                 client.ask(b'set %s 0 0 1\r\nx\r\n' % key)
             self.assertEqual(set(found()), {b'VALUE'})
             nodes[0].kill()
-            self.wait_for(lambda: set(found()) == {b'VALUE', b'END\r\n'})
+            wait_until(lambda: set(found()) == {b'VALUE', b'END\r\n'})
             back = stack.enter_context(Node(port=nodes[0].port))
             with Client(back) as direct:
                 for key in keys:
                     direct.ask(b'set %s 0 0 1\r\nx\r\n' % key)
-            self.wait_for(lambda: set(found()) == {b'VALUE'})
-
-    def wait_for(self, condition):
-        until = time.monotonic() + 30
-        while not condition():
-            self.assertLess(time.monotonic(), until)
+            wait_until(lambda: set(found()) == {b'VALUE'})
 
 
 if __name__ == '__main__':

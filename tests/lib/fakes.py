@@ -3,19 +3,9 @@ import contextlib
 import json
 import socket
 import threading
-import time
 
 from peer import Peer
 from procs import free_port, page
-
-PATIENCE_S = 30
-
-
-def wait_until(condition, what='it did not come to pass'):
-    until = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until, what() if callable(what) else what
-        time.sleep(0.002)
 
 
 class FakeNode:

@@ -8,7 +8,7 @@ import time
 import unittest
 
 from peer import Peer
-from procs import BUILD, Node, wait_for
+from procs import BUILD, Node, wait_until
 
 PATIENCE_S = 20
 PROMPT_S = 0.1
@@ -115,7 +115,7 @@ class Faults(unittest.TestCase):
             time.sleep(0.01)
             counts.append(self.descriptors(node))
             return len(set(counts[-3:])) == 1
-        wait_for(is_stable)
+        wait_until(is_stable)
 
     def descriptors(self, node):
         return len(os.listdir('/proc/%d/fd' % node.process.pid))
@@ -146,7 +146,7 @@ class Faults(unittest.TestCase):
             if waits[-1] < PROMPT_S:
                 break
         self.assertLess(min(waits), PROMPT_S, 'of ten, the promptest answer')
-        wait_for(lambda: self.descriptors(node) <= node.descriptors_before)
+        wait_until(lambda: self.descriptors(node) <= node.descriptors_before)
 
     def talk(self, node):
         talk = Talk(node)

@@ -34,11 +34,12 @@ def free_port():
                 pass
 
 
-def wait_for(condition, patience_s=30):
+def wait_until(condition, what='it never came to be', patience_s=30):
+    """`what` is said if it does not: a text, or what makes one."""
     until = time.monotonic() + patience_s
     while not condition():
-        assert time.monotonic() < until, 'it never came to be'
-        time.sleep(0.005)
+        assert time.monotonic() < until, what() if callable(what) else what
+        time.sleep(0.002)
 
 
 def listens(port):
@@ -138,7 +139,7 @@ def memcached(*arguments):
                                 '1', '-m', '64'] + user + list(arguments),
                                stderr=subprocess.DEVNULL)
     try:
-        wait_for(lambda: listens(port))
+        wait_until(lambda: listens(port))
         yield port
     finally:
         process.terminate()
@@ -170,7 +171,7 @@ class Proxy(Program):
         with open(self.config.name, 'w') as file:
             file.write(text)
         self.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: metric_sum(self, outcome + '_total') > before)
+        wait_until(lambda: metric_sum(self, outcome + '_total') > before)
 
 
 def pool(nodes, *lines):
