@@ -100,7 +100,7 @@ static bool tail_close(struct chain *chain)
     return true;
 }
 
-char *chain_reserve_slow(struct chain *chain, size_t len)
+__attribute__((noinline)) char *chain_reserve_slow(struct chain *chain, size_t len)
 {
     struct block *block;
 
@@ -119,7 +119,7 @@ char *chain_reserve_slow(struct chain *chain, size_t len)
     return chain->room;
 }
 
-bool chain_copy_slow(struct chain *chain, struct str bytes)
+__attribute__((noinline)) bool chain_copy_slow(struct chain *chain, struct str bytes)
 {
     size_t len_before = chain->len;
 

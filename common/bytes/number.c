@@ -67,14 +67,14 @@ bool number_parse_i64(struct str text, int64_t *value)
     return true;
 }
 
-static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+const char number_pairs[] = "00010203040506070809101112131415161718192021222324"
                             "25262728293031323334353637383940414243444546474849"
                             "50515253545556575859606162636465666768697071727374"
                             "75767778798081828384858687888990919293949596979899";
 
 static char *put_pair(char *p, unsigned value)
 {
-    memcpy(p, pairs + value * 2, 2);
+    memcpy(p, number_pairs + value * 2, 2);
     return p + 2;
 }
 
@@ -93,14 +93,10 @@ static char *put_few(char *p, unsigned value)
 {
     if (value >= 1000)
         return put_four(p, value);
-    if (value >= 100) {
-        *p++ = (char)('0' + value / 100);
-        return put_pair(p, value % 100);
-    }
-    if (value >= 10)
-        return put_pair(p, value);
-    *p = (char)('0' + value);
-    return p + 1;
+    if (value < 100)
+        return number_put(p, value);
+    *p = (char)('0' + value / 100);
+    return put_pair(p + 1, value % 100);
 }
 
 /* The same, below E8. */
@@ -123,9 +119,8 @@ __attribute__((noinline)) static char *put_many(char *p, uint64_t value)
     return put_eight(p, (unsigned)(value % E8));
 }
 
-size_t number_format(char *out, uint64_t value)
+/* One piece of code, and one copy of it. */
+__attribute__((noinline, flatten)) char *number_put_long(char *out, uint64_t value)
 {
-    char *end = value < E8 ? put_some(out, (unsigned)value) : put_many(out, value);
-
-    return (size_t)(end - out);
+    return value < E8 ? put_some(out, (unsigned)value) : put_many(out, value);
 }

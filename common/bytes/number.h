@@ -27,8 +27,28 @@ int64_t number_next(struct str *rest);
 /* With an optional leading minus. */
 bool number_parse_i64(struct str text, int64_t *value);
 
-/* Writes `value` at `out`, which has room for NUMBER_TEXT_MAX bytes; no
- * terminator. Returns the length. */
-size_t number_format(char *out, uint64_t value);
+extern const char number_pairs[]; /* 00 01 02 ... 99 */
+
+char *number_put_long(char *out, uint64_t value);
+
+/* Writes `value` at `out`, which has room for NUMBER_TEXT_MAX bytes; no terminator. Returns the
+ * end of it. */
+static inline char *number_put(char *out, uint64_t value)
+{
+    if (value >= 100)
+        return number_put_long(out, value);
+    if (value >= 10) {
+        memcpy(out, number_pairs + value * 2, 2);
+        return out + 2;
+    }
+    *out = (char)('0' + value);
+    return out + 1;
+}
+
+/* The same, but returns the length. */
+static inline size_t number_format(char *out, uint64_t value)
+{
+    return (size_t)(number_put(out, value) - out);
+}
 
 #endif

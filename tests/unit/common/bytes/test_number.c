@@ -158,6 +158,76 @@ START_TEST(either_of_two_bytes_is_found_wherever_it_is)
 }
 END_TEST
 
+START_TEST(the_first_newline_is_found_wherever_it_is)
+{
+    for (size_t len = 0; len < 100; len++) {
+        struct str bytes = {bytes_at_the_edge(len), len};
+
+        ck_assert_ptr_null(str_find_newline(bytes));
+        for (size_t i = len; i-- > 0;) {
+            ((char *)(uintptr_t)bytes.data)[i] = '\n';
+            ck_assert_ptr_eq(str_find_newline(bytes), bytes.data + i);
+        }
+        free((char *)(uintptr_t)bytes.data);
+    }
+}
+END_TEST
+
+START_TEST(a_copy_is_what_was_copied_and_no_more)
+{
+    for (size_t len = 0; len < 100; len++) {
+        char *from = bytes_at_the_edge(len), *to = bytes_at_the_edge(len);
+
+        for (size_t i = 0; i < len; i++)
+            from[i] = (char)('a' + i);
+        ck_assert_ptr_eq(str_copy(to, (struct str){from, len}), to + len);
+        ck_assert_int_eq(memcmp(to, from, len), 0);
+        free(from);
+        free(to);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    size_t count, longest;
+} texts[] = {
+    {"", 0, 0},    {"   ", 0, 0},       {"a", 1, 1},          {" a", 1, 1},
+    {"ab ", 1, 2}, {"a bcd  ef", 3, 3}, {"  abcd a  ", 2, 4},
+};
+
+START_TEST(words_are_counted_and_their_lengths_bounded)
+{
+    struct str text = str_of(texts[_i].text);
+
+    ck_assert_uint_eq(str_count_words(text), texts[_i].count);
+    ck_assert(str_words_fit(text, texts[_i].longest));
+    if (texts[_i].longest > 0)
+        ck_assert(!str_words_fit(text, texts[_i].longest - 1));
+}
+END_TEST
+
+/* The lists are so long that they are looked at in several parts. */
+START_TEST(of_many_words_each_counts_and_the_longest_one_tells)
+{
+    enum { WORDS = 40, LEN_MAX = 250 };
+
+    for (size_t longest = 1; longest <= LEN_MAX; longest++) {
+        char *list = bytes_at_the_edge(WORDS * LEN_MAX);
+        size_t len = 0;
+
+        for (size_t word = 0; word < WORDS; word++) {
+            len += word == longest % WORDS ? longest : word % longest + 1;
+            list[len++] = ' ';
+        }
+        ck_assert_uint_eq(str_count_words((struct str){list, len}), WORDS);
+        ck_assert(str_words_fit((struct str){list, len}, longest));
+        ck_assert(!str_words_fit((struct str){list, len}, longest - 1));
+        free(list);
+    }
+}
+END_TEST
+
 START_TEST(strs_differ_by_any_byte_of_theirs)
 {
     for (size_t len = 0; len < 40; len++) {
@@ -186,4 +256,9 @@ UNIT_MAIN("bytes/number", tcase_add_loop_test(tests, only_digits_that_fit_are_a_
           tcase_add_test(tests, words_are_parted_by_spaces_alone);
           tcase_add_test(tests, the_first_space_is_found_wherever_it_is);
           tcase_add_test(tests, either_of_two_bytes_is_found_wherever_it_is);
+          tcase_add_test(tests, the_first_newline_is_found_wherever_it_is);
+          tcase_add_test(tests, a_copy_is_what_was_copied_and_no_more);
+          tcase_add_loop_test(tests, words_are_counted_and_their_lengths_bounded, 0,
+                              sizeof(texts) / sizeof(texts[0]));
+          tcase_add_test(tests, of_many_words_each_counts_and_the_longest_one_tells);
           tcase_add_test(tests, strs_differ_by_any_byte_of_theirs);)
