@@ -23,22 +23,26 @@ static const char *parse_key(struct str *line, struct mc_request *request)
     return request->keys.len == 0 || request->keys.len > MC_KEY_MAX ? bad_line : NULL;
 }
 
+/* `keys` begins with a key; there are more, or spaces. */
+__attribute__((noinline)) static const char *parse_list(struct str keys, struct mc_request *request)
+{
+    while (keys.data[keys.len - 1] == ' ')
+        keys.len--;
+    request->keys = keys;
+    request->key_count = (uint32_t)str_count_words(keys);
+    return str_words_fit(keys, MC_KEY_MAX) ? NULL : bad_line;
+}
+
 static const char *parse_keys(struct str *line, struct mc_request *request)
 {
-    struct str rest = *line, first, last, next;
-    uint32_t count = 1;
+    struct str rest = *line;
+    const char *error = parse_key(line, request);
 
-    if (!mc_key_next(&rest, &first) || first.len > MC_KEY_MAX)
-        return bad_line;
-    for (last = first; rest.len != 0 && mc_key_next(&rest, &next); last = next) {
-        if (next.len > MC_KEY_MAX)
-            return bad_line;
-        count++;
-    }
-    request->keys = (struct str){first.data, (size_t)(last.data + last.len - first.data)};
-    request->key_count = count;
-    *line = rest;
-    return NULL;
+    if (error != NULL || line->len == 0)
+        return error;
+    rest = str_skip(rest, (size_t)(request->keys.data - rest.data));
+    *line = str_skip(*line, line->len);
+    return parse_list(rest, request);
 }
 
 /* memcached reads numbers with strtoul and its kin, which take a plus sign. */
@@ -179,6 +183,23 @@ static const struct mc_command *command_find(struct str name)
     return NULL;
 }
 
+/* Cuts the command's name off the front of a line; those that are asked for most are told by one
+ * look. NULL: there is no such command. */
+static const struct mc_command *next_command(struct str *line)
+{
+    const struct mc_command *command = str_starts(*line, STR("get "))   ? &mc_commands[MC_GET]
+                                       : str_starts(*line, STR("set ")) ? &mc_commands[MC_SET]
+                                                                        : NULL;
+    struct str name;
+
+    if (command != NULL) {
+        *line = str_skip(*line, 3);
+        return command;
+    }
+    name = str_next_word(line);
+    return name.len == 0 ? NULL : command_find(name);
+}
+
 static enum parse bad(struct mc_request *request, const char *error)
 {
     request->error = error;
@@ -210,6 +231,15 @@ static bool is_http(struct str line)
             return str_starts(str_skip(line, i + 1), STR("HTTP/"));
     }
     return false;
+}
+
+static enum parse bad_command(struct str line, struct mc_request *request)
+{
+    struct str rest = line;
+
+    if (str_next_word(&rest).len == 0 || line.len == 1)
+        return bad(request, bad_line);
+    return bad(request, is_http(line) ? NULL : "ERROR");
 }
 
 /* No end of line yet: is it worth waiting for? Long lists of keys are. */
@@ -252,10 +282,55 @@ static void request_clear(struct mc_request *request)
     request->error = NULL;
 }
 
+/* Digits up to `end`, at most ten; NULL: something else. */
+static const char *scan_digits(const char *p, const char *end, uint64_t *number)
+{
+    const char *first = p;
+    uint64_t sum = 0;
+    unsigned digit;
+
+    for (; p < end && (digit = (unsigned)(unsigned char)*p - '0') <= 9; p++)
+        sum = sum * 10 + digit;
+    *number = sum;
+    return p == first || p - first > 10 ? NULL : p;
+}
+
+/* What follows a set's name, as most clients write it, without looking at a byte twice. False: it
+ * is written otherwise, or wrong. */
+static bool scan_set(struct str arguments, struct mc_request *request)
+{
+    struct str key;
+    const char *p, *end = arguments.data + arguments.len;
+    uint64_t flags, exptime, len;
+
+    if (arguments.len == 0)
+        return false;
+    key = str_skip(arguments, 1);
+    key.len = str_length_to_space(key.data, key.len);
+    p = key.data + key.len;
+    if (key.len == 0 || key.len > MC_KEY_MAX || p == end)
+        return false;
+    p = scan_digits(p + 1, end, &flags);
+    if (p == NULL || p == end || *p != ' ' || flags > UINT32_MAX)
+        return false;
+    p = scan_digits(p + 1, end, &exptime);
+    if (p == NULL || p == end || *p != ' ')
+        return false;
+    p = scan_digits(p + 1, end, &len);
+    if (p != end || len > MC_BODY_MAX - 2)
+        return false;
+    request->keys = key;
+    request->key_count = 1;
+    request->flags = (uint32_t)flags;
+    request->exptime = (int32_t)exptime;
+    request->body_len = (size_t)len + 2;
+    return true;
+}
+
 enum parse mc_text_parse_request(struct str in, struct mc_request *request)
 {
-    const char *newline = memchr(in.data, '\n', in.len);
-    struct str line, arguments, name;
+    const char *newline = str_find_newline(in);
+    struct str line, arguments;
 
     request_clear(request);
     if (newline == NULL)
@@ -266,15 +341,15 @@ enum parse mc_text_parse_request(struct str in, struct mc_request *request)
     if (line.len != 0 && line.data[line.len - 1] == '\r')
         line.len--;
     arguments = line;
-    name = str_next_word(&arguments);
-    if (name.len == 0 || line.len == 1)
-        return bad(request, bad_line);
-    request->command = command_find(name);
+    request->command = next_command(&arguments);
     if (request->command == NULL)
-        return bad(request, is_http(line) ? NULL : "ERROR");
+        return bad_command(line, request);
 
     if (request->command->traits & MC_META)
         return mc_meta_parse_arguments(arguments, request);
+
+    if (request->command->id == MC_SET && scan_set(arguments, request))
+        return PARSE_DONE;
 
     struct str rest = arguments;
     for (const uint8_t *field = request->command->fields; *field != FIELD_END; field++) {
@@ -375,19 +450,6 @@ static enum parse parse_status_line(struct str line, struct mc_reply *reply)
     }
     reply->status = MC_STATUS_NUMBER;
     return is_number(line) ? PARSE_DONE : PARSE_BAD;
-}
-
-/* Digits up to `end`, at most ten; NULL: something else. */
-static const char *scan_digits(const char *p, const char *end, uint64_t *number)
-{
-    const char *first = p;
-    uint64_t sum = 0;
-    unsigned digit;
-
-    for (; p < end && (digit = (unsigned)(unsigned char)*p - '0') <= 9; p++)
-        sum = sum * 10 + digit;
-    *number = sum;
-    return p == first || p - first > 10 ? NULL : p;
 }
 
 /* The numbers of a VALUE line, as every server writes them, without looking at a byte twice.
@@ -501,28 +563,22 @@ bool mc_reply_fits(const struct mc_command *command, enum mc_status status)
 
 /* --- writing --- */
 
-static char *put(char *out, struct str bytes)
-{
-    memcpy(out, bytes.data, bytes.len);
-    return out + bytes.len;
-}
-
 static char *put_number(char *out, uint64_t value)
 {
-    *out++ = ' ';
-    return out + number_format(out, value);
+    *out = ' ';
+    return number_put(out + 1, value);
 }
 
 size_t mc_text_write_value(char *out, struct str key, uint32_t flags, size_t value_len,
                            const uint64_t *cas)
 {
-    char *p = put(put(out, STR("VALUE ")), key);
+    char *p = str_copy(str_copy(out, STR("VALUE ")), key);
 
     p = put_number(p, flags);
     p = put_number(p, value_len);
     if (cas != NULL)
         p = put_number(p, *cas);
-    return (size_t)(put(p, STR("\r\n")) - out);
+    return (size_t)(str_copy(p, STR("\r\n")) - out);
 }
 
 static char *put_exptime(char *out, int64_t exptime)
@@ -530,20 +586,20 @@ static char *put_exptime(char *out, int64_t exptime)
     *out++ = ' ';
     if (exptime < 0)
         *out++ = '-';
-    return out + number_format(out, (uint64_t)(exptime < 0 ? -exptime : exptime));
+    return number_put(out, (uint64_t)(exptime < 0 ? -exptime : exptime));
 }
 
 size_t mc_text_write_request(char *out, const struct mc_request *request)
 {
     const struct mc_command *command = request->command;
-    char *p = put(out, (struct str){command->name, command->name_len});
+    char *p = str_copy(out, (struct str){command->name, command->name_len});
 
     for (const uint8_t *field = command->fields; *field != FIELD_END; field++) {
         switch ((enum mc_field) * field) {
         case FIELD_KEY:
         case FIELD_KEYS:
             *p++ = ' ';
-            p = put(p, request->keys);
+            p = str_copy(p, request->keys);
             break;
         case FIELD_FLAGS:
             p = put_number(p, request->flags);
@@ -567,5 +623,5 @@ size_t mc_text_write_request(char *out, const struct mc_request *request)
             break;
         }
     }
-    return (size_t)(put(p, STR("\r\n")) - out);
+    return (size_t)(str_copy(p, STR("\r\n")) - out);
 }
