@@ -34,11 +34,17 @@ static size_t run_store(struct client *client, struct session *session,
     return 0;
 }
 
+/* A request that was parsed ahead. */
+struct parsed {
+    enum parse result;
+    uint32_t hash;               /* of its key; 0: it has none */
+    const struct bucket *bucket; /* where that is looked up; NULL */
+    struct mc_request request;
+};
+
 struct batch {
     unsigned count;
-    struct mc_request requests[BATCH];
-    uint32_t hashes[BATCH]; /* 0 where there is no key */
-    enum parse parsed[BATCH];
+    struct parsed parsed[BATCH];
     size_t len; /* bytes of the input that the batch takes up */
 };
 
@@ -46,30 +52,35 @@ struct batch {
  * storage command's line. */
 static void batch_parse(struct batch *batch, const struct store *store, struct str in)
 {
-    batch->count = 0;
-    batch->len = 0;
-    while (batch->count < BATCH && batch->len < in.len) {
-        struct str rest = str_skip(in, batch->len);
-        struct mc_request *request = &batch->requests[batch->count];
-        enum parse parsed = mc_text_parse_request(rest, request);
+    size_t len = 0;
+    unsigned count = 0;
 
-        if (parsed == PARSE_MORE)
-            return;
-        batch->parsed[batch->count] = parsed;
-        batch->hashes[batch->count] = 0;
-        if (parsed == PARSE_DONE && request->key_count != 0) {
-            batch->hashes[batch->count] = command_hash(request);
-            store_prefetch_bucket(store, batch->hashes[batch->count]);
+    while (count < BATCH && len < in.len) {
+        struct parsed *parsed = &batch->parsed[count];
+        const struct mc_request *request = &parsed->request;
+
+        parsed->result = mc_text_parse_request(str_skip(in, len), &parsed->request);
+        if (parsed->result == PARSE_MORE)
+            break;
+        parsed->hash = 0;
+        parsed->bucket = NULL;
+        if (parsed->result == PARSE_DONE && request->key_count != 0) {
+            parsed->hash = command_hash(request);
+            parsed->bucket = store_prefetch_bucket(store, parsed->hash);
         }
-        batch->count++;
-        batch->len += request->head_len + request->body_len;
+        count++;
+        len += request->head_len + request->body_len;
     }
+    batch->count = count;
+    batch->len = len;
 }
 
 static void batch_prefetch(const struct batch *batch, const struct store *store)
 {
-    for (unsigned i = 0; i < batch->count; i++)
-        store_prefetch_item(store, batch->hashes[i]);
+    for (const struct parsed *each = batch->parsed; each < batch->parsed + batch->count; each++) {
+        if (each->bucket != NULL)
+            store_prefetch_item(store, each->bucket, each->hash);
+    }
 }
 
 /* --- who has to authenticate --- */
@@ -157,23 +168,23 @@ static size_t run_bad(struct client *client, struct session *session,
 }
 
 /* Runs a batch in order. Returns the bytes of `in` that it has used. */
-static size_t batch_run(struct batch *batch, struct client *client, struct session *session,
+static size_t batch_run(const struct batch *batch, struct client *client, struct session *session,
                         struct str in)
 {
     size_t used = 0;
 
-    for (unsigned i = 0; i < batch->count; i++) {
-        const struct mc_request *request = &batch->requests[i];
+    for (const struct parsed *each = batch->parsed; each < batch->parsed + batch->count; each++) {
+        const struct mc_request *request = &each->request;
         struct str body;
 
         used += request->head_len;
         body = str_skip(in, used);
-        if (batch->parsed[i] == PARSE_BAD)
+        if (each->result == PARSE_BAD)
             used += run_bad(client, session, request, body);
         else if (request->command->traits & MC_STORES)
-            used += run_store(client, session, request, batch->hashes[i], body);
+            used += run_store(client, session, request, each->hash, body);
         else
-            command_run(session, request, batch->hashes[i]);
+            command_run(session, request, each->hash);
         if (client_must_stop(client, session))
             break;
     }

@@ -24,96 +24,115 @@ bool command_append_value(struct session *session, struct item *item)
     return true;
 }
 
+/* What stands behind the VALUE line of a large value. */
+static __attribute__((noinline)) bool append_rest(struct session *session, struct item *item)
+{
+    return command_append_value(session, item) && chain_copy(session->out, STR("\r\n"));
+}
+
 /* With its stripe locked: appends a VALUE block, in one go if it is small. */
 static bool append_item(struct session *session, struct item *item, const uint64_t *cas)
 {
     struct str key = item_key(item);
-    size_t line_max = MC_VALUE_LINE_MAX(key.len), len;
+    size_t len_max = MC_VALUE_LINE_MAX(key.len);
     bool is_small = item->value_len <= CHAIN_COPY_MAX && !item->is_chunked;
-    char *out = chain_reserve(session->out, line_max + (is_small ? item->value_len + 2 : 0));
+    char *out = chain_reserve(session->out, len_max + (is_small ? item->value_len + 2 : 0)), *end;
 
     if (out == NULL)
         return false;
-    len = mc_text_write_value(out, key, item_flags(item), item->value_len, cas);
+    end = out + mc_text_write_value(out, key, item_flags(item), item->value_len, cas);
     if (is_small) {
-        memcpy(out + len, item_value(item), item->value_len);
-        len += item->value_len;
-        out[len++] = '\r';
-        out[len++] = '\n';
+        end = str_copy(end, (struct str){item_value(item), item->value_len});
+        end = str_copy(end, STR("\r\n"));
     }
-    chain_commit(session->out, len);
-    return is_small ||
-           (command_append_value(session, item) && chain_copy(session->out, STR("\r\n")));
+    chain_commit(session->out, (size_t)(end - out));
+    return is_small || append_rest(session, item);
 }
 
-static bool answer_key(struct session *session, struct str key, uint32_t hash, bool with_cas,
-                       const uint32_t *expires_at)
+struct look_up {
+    struct str key;
+    uint32_t hash;
+    const struct bucket *bucket; /* to be fetched ahead */
+};
+
+/* Answers keys in order and returns how many were found. One piece of code: the calls between
+ * its parts would cost as much as some of them. */
+__attribute__((noinline, flatten)) static uint32_t answer_some(struct session *session,
+                                                               const struct look_up *look_ups,
+                                                               unsigned count, bool with_cas,
+                                                               const uint32_t *expires_at)
 {
-    struct item *item = store_get(session->user, key, hash, expires_at);
-    uint64_t cas;
-    bool is_fine;
+    struct store_user *user = session->user;
+    uint32_t hits = 0;
 
-    if (item == NULL)
-        return false;
-    cas = store_item_cas(session->user, item);
-    is_fine = append_item(session, item, with_cas ? &cas : NULL);
-    store_get_end(session->user, hash);
-    if (!is_fine)
-        session->wants_close = true;
-    return true;
+    for (const struct look_up *each = look_ups; each < look_ups + count; each++) {
+        struct item *item = store_get(user, each->key, each->hash, expires_at);
+        uint64_t cas;
+
+        if (item == NULL)
+            continue;
+        if (with_cas)
+            cas = store_item_cas(user, item);
+        if (!append_item(session, item, with_cas ? &cas : NULL))
+            session->wants_close = true;
+        store_get_end(user, each->hash);
+        hits++;
+    }
+    return hits;
 }
 
-/* Answers all keys in order and returns how many were found. */
-static uint32_t answer_keys(struct session *session, const struct mc_request *request,
-                            uint32_t first_hash, const uint32_t *expires_at)
+/* The same for a list of keys, whose cache lines are fetched side by side. */
+static uint32_t answer_list(struct session *session, struct str list, bool with_cas,
+                            const uint32_t *expires_at)
 {
     const struct store *store = session->user->store;
-    bool with_cas = (request->command->traits & MC_WITH_CAS) != 0;
-    struct str rest = request->keys, keys[KEY_BATCH];
-    uint32_t hashes[KEY_BATCH], hits = 0;
+    struct look_up batch[KEY_BATCH];
+    uint32_t hits = 0;
 
-    if (request->key_count == 1)
-        return answer_key(session, request->keys, first_hash, with_cas, expires_at);
-    for (;;) {
+    while (list.len != 0) {
         unsigned count = 0;
 
-        while (count < KEY_BATCH && mc_key_next(&rest, &keys[count])) {
-            hashes[count] = store_hash(keys[count]);
-            store_prefetch_bucket(store, hashes[count++]);
+        for (; count < KEY_BATCH && mc_key_next(&list, &batch[count].key); count++) {
+            batch[count].hash = store_hash(batch[count].key);
+            batch[count].bucket = store_prefetch_bucket(store, batch[count].hash);
         }
-        if (count == 0)
-            return hits;
         for (unsigned i = 0; i < count; i++)
-            store_prefetch_item(store, hashes[i]);
-        for (unsigned i = 0; i < count; i++)
-            hits += answer_key(session, keys[i], hashes[i], with_cas, expires_at);
+            store_prefetch_item(store, batch[i].bucket, batch[i].hash);
+        hits += answer_some(session, batch, count, with_cas, expires_at);
     }
+    return hits;
 }
 
 /* The same one by one, each counted by its prefix. */
-static __attribute__((noinline)) uint32_t answer_and_note(struct session *session,
-                                                          const struct mc_request *request,
-                                                          const uint32_t *expires_at)
+static uint32_t answer_and_note(struct session *session, struct str list, bool with_cas,
+                                const uint32_t *expires_at)
 {
-    struct mc_request single = *request;
-    struct str rest = request->keys;
+    struct look_up one;
     uint32_t hits = 0;
 
-    single.key_count = 1;
-    while (mc_key_next(&rest, &single.keys)) {
-        bool is_hit = answer_keys(session, &single, store_hash(single.keys), expires_at) != 0;
+    while (mc_key_next(&list, &one.key)) {
+        bool is_hit;
 
-        prefixes_note_get(session->prefixes, single.keys, is_hit);
+        one.hash = store_hash(one.key);
+        is_hit = answer_some(session, &one, 1, with_cas, expires_at) != 0;
+        prefixes_note_get(session->prefixes, one.key, is_hit);
         hits += is_hit;
     }
     return hits;
 }
 
+/* Answers all keys in order and returns how many were found. */
 static uint32_t answer(struct session *session, const struct mc_request *request, uint32_t hash,
                        const uint32_t *expires_at)
 {
-    return session->prefixes == NULL ? answer_keys(session, request, hash, expires_at)
-                                     : answer_and_note(session, request, expires_at);
+    bool with_cas = (request->command->traits & MC_WITH_CAS) != 0;
+
+    if (session->prefixes != NULL)
+        return answer_and_note(session, request->keys, with_cas, expires_at);
+    if (request->key_count > 1)
+        return answer_list(session, request->keys, with_cas, expires_at);
+    return answer_some(session, &(struct look_up){.key = request->keys, .hash = hash}, 1, with_cas,
+                       expires_at);
 }
 
 /* get, gets: a VALUE for each key that is there, in the order asked; then END. */

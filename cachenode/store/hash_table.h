@@ -36,6 +36,7 @@ struct hash_table {
     struct spare *spares;
     uint64_t bucket_max, spare_max;
     uint32_t bucket_count; /* in use, atomic; between two powers of two while it grows */
+    uint32_t bucket_mask;  /* atomic; as many ones as its number has digits in binary */
     uint64_t item_count;   /* atomic */
     struct lock spare_lock;
     uint32_t spare_used, spare_free; /* spares ever used; chain of free ones */
@@ -83,7 +84,8 @@ uint64_t hash_table_bytes(struct hash_table *table);
 struct item *hash_table_search(const struct hash_table *table, uint32_t bucket,
                                bool (*is_wanted)(const struct item *item, void *arg), void *arg);
 
-void hash_table_prefetch_bucket(const struct hash_table *table, uint32_t hash);
-void hash_table_prefetch_item(const struct hash_table *table, uint32_t hash);
+const struct bucket *hash_table_prefetch_bucket(const struct hash_table *table, uint32_t hash);
+void hash_table_prefetch_item(const struct hash_table *table, const struct bucket *bucket,
+                              uint32_t hash);
 
 #endif

@@ -221,41 +221,42 @@ static uint64_t fold(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint64_t word_at(const char *p)
+/* The part of it that short keys do not have. */
+__attribute__((noinline)) static uint64_t hash_steps(const char *p, const char *end, uint64_t sum)
 {
-    uint64_t word;
-
-    memcpy(&word, p, sizeof(word));
-    return word;
+    for (; p < end; p += 16)
+        sum = fold(str_word_at(p) ^ mix1, str_word_at(p + 8) ^ sum);
+    return sum;
 }
 
 uint32_t store_hash(struct str key)
 {
     uint64_t sum = mix2 ^ key.len, first = 0, last = 0;
-    const char *p = key.data;
-    size_t left = key.len;
+    struct str rest = key;
 
-    for (; left > 16; left -= 16, p += 16)
-        sum = fold(word_at(p) ^ mix1, word_at(p + 8) ^ sum);
-    if (left >= 8) {
-        first = word_at(p);
-        last = word_at(p + left - 8);
+    if (key.len > 16) {
+        rest = str_skip(key, (key.len - 1) / 16 * 16);
+        sum = hash_steps(key.data, rest.data, sum);
+    }
+    if (rest.len >= 8) {
+        first = str_word_at(rest.data);
+        last = str_word_at(rest.data + rest.len - 8);
     } else {
-        for (size_t i = 0; i < left; i++)
-            first = first << 8 | (unsigned char)p[i];
+        for (size_t i = 0; i < rest.len; i++)
+            first = first << 8 | (unsigned char)rest.data[i];
     }
     sum = fold(fold(first ^ mix1, last ^ sum), mix2 ^ key.len);
     return (uint32_t)(sum ^ (sum >> 32));
 }
 
-void store_prefetch_bucket(const struct store *store, uint32_t hash)
+const struct bucket *store_prefetch_bucket(const struct store *store, uint32_t hash)
 {
-    hash_table_prefetch_bucket(&store->table, hash);
+    return hash_table_prefetch_bucket(&store->table, hash);
 }
 
-void store_prefetch_item(const struct store *store, uint32_t hash)
+void store_prefetch_item(const struct store *store, const struct bucket *bucket, uint32_t hash)
 {
-    hash_table_prefetch_item(&store->table, hash);
+    hash_table_prefetch_item(&store->table, bucket, hash);
 }
 
 __attribute__((noinline)) static void remove_over(struct store_user *user, struct item *item,

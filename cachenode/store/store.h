@@ -25,6 +25,7 @@
 #include "common/metric/metric.h"
 
 struct store;
+struct bucket;
 
 /* How memory moves between pages of unlike size. */
 enum store_automove {
@@ -152,9 +153,9 @@ uint32_t store_expiry(const struct store *store, int64_t exptime);
 uint32_t store_hash(struct str key);
 
 /* Have the cache lines of a look-up fetched ahead: first all buckets of a batch, then all
- * items. They read without locks and promise nothing. */
-void store_prefetch_bucket(const struct store *store, uint32_t hash);
-void store_prefetch_item(const struct store *store, uint32_t hash);
+ * items. They read without locks and promise nothing; a bucket is of use for this alone. */
+const struct bucket *store_prefetch_bucket(const struct store *store, uint32_t hash);
+void store_prefetch_item(const struct store *store, const struct bucket *bucket, uint32_t hash);
 
 /*
  * Finds a live item and marks it used. Returns it with its stripe locked, for the caller
