@@ -290,28 +290,39 @@ static void end_element(struct resp_reply_scan *scan)
         scan->depth--;
 }
 
-static enum parse scan_bulk(struct str rest, struct resp_reply_scan *scan)
+/* The three kinds of elements that have none in them: *len is how long it is, if it is there; of a
+ * bulk string, whose line tells, also before. */
+static enum parse scan_bulk(struct str rest, size_t *len)
 {
-    int64_t len;
-    size_t head;
-    enum parse parse = scan_number(rest, &len, &head);
+    int64_t string_len;
+    enum parse parse = scan_number(rest, &string_len, len);
+
+    if (parse != PARSE_DONE || string_len == -1)
+        return parse;
+    if (string_len < 0 || string_len > INT32_MAX)
+        return PARSE_BAD;
+    *len += (size_t)string_len + 2;
+    if (rest.len < *len)
+        return PARSE_MORE;
+    return rest.data[*len - 2] == '\r' && rest.data[*len - 1] == '\n' ? PARSE_DONE : PARSE_BAD;
+}
+
+static enum parse scan_text(struct str rest, size_t *len)
+{
+    size_t line_len;
+    enum parse parse = scan_line(rest, RESP_LINE_MAX, &line_len);
 
     if (parse != PARSE_DONE)
         return parse;
-    if (len < -1 || len > INT32_MAX)
-        return PARSE_BAD;
-    if (len >= 0) {
-        if (rest.len < head + (size_t)len + 2) {
-            scan->want = scan->used + head + (size_t)len + 2;
-            return PARSE_MORE;
-        }
-        if (rest.data[head + (size_t)len] != '\r' || rest.data[head + (size_t)len + 1] != '\n')
-            return PARSE_BAD;
-        head += (size_t)len + 2;
-    }
-    scan->used += head;
-    end_element(scan);
-    return PARSE_DONE;
+    *len = line_len + 2;
+    return memchr(rest.data, '\n', line_len) == NULL ? PARSE_DONE : PARSE_BAD;
+}
+
+static enum parse scan_integer(struct str rest, size_t *len)
+{
+    int64_t number;
+
+    return scan_number(rest, &number, len);
 }
 
 static enum parse scan_array(struct str rest, struct resp_reply_scan *scan)
@@ -332,48 +343,34 @@ static enum parse scan_array(struct str rest, struct resp_reply_scan *scan)
     return PARSE_DONE;
 }
 
-static enum parse scan_text(struct str rest, struct resp_reply_scan *scan)
-{
-    size_t len;
-    enum parse parse = scan_line(rest, RESP_LINE_MAX, &len);
-
-    if (parse != PARSE_DONE)
-        return parse;
-    if (memchr(rest.data, '\n', len) != NULL)
-        return PARSE_BAD;
-    scan->used += len + 2;
-    end_element(scan);
-    return PARSE_DONE;
-}
-
-static enum parse scan_integer(struct str rest, struct resp_reply_scan *scan)
-{
-    int64_t number;
-    size_t head;
-    enum parse parse = scan_number(rest, &number, &head);
-
-    if (parse != PARSE_DONE)
-        return parse;
-    scan->used += head;
-    end_element(scan);
-    return PARSE_DONE;
-}
-
 static enum parse scan_element(struct str rest, struct resp_reply_scan *scan)
 {
+    enum parse parse = PARSE_BAD;
+    size_t len = 0;
+
     switch (rest.data[0]) {
     case '+':
     case '-':
-        return scan_text(rest, scan);
+        parse = scan_text(rest, &len);
+        break;
     case ':':
-        return scan_integer(rest, scan);
+        parse = scan_integer(rest, &len);
+        break;
     case '$':
-        return scan_bulk(rest, scan);
+        parse = scan_bulk(rest, &len);
+        break;
     case '*':
         return scan_array(rest, scan);
     default:
-        return PARSE_BAD;
+        break;
     }
+    if (parse == PARSE_MORE && len != 0)
+        scan->want = scan->used + len;
+    if (parse != PARSE_DONE)
+        return parse;
+    scan->used += len;
+    end_element(scan);
+    return PARSE_DONE;
 }
 
 enum parse resp_scan_reply(struct str in, struct resp_reply_scan *scan)

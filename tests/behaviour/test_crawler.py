@@ -2,21 +2,10 @@
 import time
 import unittest
 
-from client import Client, keys
-from procs import Node
+from client import NodeCase, keys
 
 
-class Crawler(unittest.TestCase):
-    def start(self, *arguments):
-        node = Node('-t', '2', *arguments)
-        self.addCleanup(node.stop)
-        return node
-
-    def client(self, node):
-        client = Client(node)
-        self.addCleanup(client.close)
-        return client
-
+class Crawler(NodeCase):
     def test_what_is_over_is_freed_without_a_command(self):
         client = self.client(self.start())
         client.set_all(keys(b'short', 2000), b'x', ttl=1)

@@ -23,6 +23,13 @@ USERS = 8
 
 
 class Published(Faults):
+    def start_with_login(self):
+        users = tempfile.NamedTemporaryFile('w')
+        self.addCleanup(users.close)
+        users.write('alice:secret\n')
+        users.flush()
+        return self.start('-S', env={'MEMCACHED_SASL_PWDB': users.name})
+
     # C-01, CVE-2009-1255, CVE-2009-1494
     def test_no_statistic_gives_an_address_away(self):
         node = self.start()
@@ -62,22 +69,16 @@ class Published(Faults):
 
     # C-05, CVE-2013-7239
     def test_a_failed_login_opens_nothing(self):
-        with tempfile.NamedTemporaryFile('w') as users:
-            users.write('alice:secret\n')
-            users.flush()
-            os.environ['MEMCACHED_SASL_PWDB'] = users.name
-            self.addCleanup(os.environ.pop, 'MEMCACHED_SASL_PWDB')
-            node = self.start('-S')
-            with Talk(node) as talk:
-                said = talk.rest(packet(SASL_AUTH, b'PLAIN', b'', b'\0alice\0wrong') +
-                                 packet(GET, b'k'))
-                self.assertEqual([status for status, _ in replies(said)],
-                                 [AUTH_FAILURE, AUTH_FAILURE])
-            with Talk(node) as talk:
-                said = talk.end(packet(SASL_AUTH, b'PLAIN', b'', b'\0alice\0wrong') +
-                                packet(SASL_AUTH, b'PLAIN', b'', b'\0alice\0secret') +
-                                packet(GET, b'k'))
-                self.assertEqual([status for status, _ in replies(said)], [AUTH_FAILURE, 0, 1])
+        node = self.start_with_login()
+        with Talk(node) as talk:
+            said = talk.rest(packet(SASL_AUTH, b'PLAIN', b'', b'\0alice\0wrong') +
+                             packet(GET, b'k'))
+            self.assertEqual([status for status, _ in replies(said)], [AUTH_FAILURE, AUTH_FAILURE])
+        with Talk(node) as talk:
+            said = talk.end(packet(SASL_AUTH, b'PLAIN', b'', b'\0alice\0wrong') +
+                            packet(SASL_AUTH, b'PLAIN', b'', b'\0alice\0secret') +
+                            packet(GET, b'k'))
+            self.assertEqual([status for status, _ in replies(said)], [AUTH_FAILURE, 0, 1])
 
     # C-06, CVE-2013-7290, CVE-2013-7291
     def test_unprintable_keys_do_not_reach_the_log_as_they_are(self):
@@ -101,19 +102,14 @@ class Published(Faults):
 
     # C-08, CVE-2016-8706
     def test_a_login_shorter_than_its_key_is_refused(self):
-        with tempfile.NamedTemporaryFile('w') as users:
-            users.write('alice:secret\n')
-            users.flush()
-            os.environ['MEMCACHED_SASL_PWDB'] = users.name
-            self.addCleanup(os.environ.pop, 'MEMCACHED_SASL_PWDB')
-            node = self.start('-S')
-            for code in (SASL_AUTH, SASL_STEP):
-                with Talk(node) as talk:
-                    said = talk.rest(packet(code, key_len=250) + b'A' * 500)
-                    self.assertIn(replies(said)[0][0], (UNKNOWN, INVALID))
-                with Talk(node) as talk:
-                    said = talk.rest(packet(code, b'PLAIN', b'', b'', body_len=9) + b'A' * 500)
-                    self.assertEqual(replies(said)[0][0], AUTH_FAILURE)
+        node = self.start_with_login()
+        for code in (SASL_AUTH, SASL_STEP):
+            with Talk(node) as talk:
+                said = talk.rest(packet(code, key_len=250) + b'A' * 500)
+                self.assertIn(replies(said)[0][0], (UNKNOWN, INVALID))
+            with Talk(node) as talk:
+                said = talk.rest(packet(code, b'PLAIN', b'', b'', body_len=9) + b'A' * 500)
+                self.assertEqual(replies(said)[0][0], AUTH_FAILURE)
 
     # C-09, CVE-2017-9951
     def test_a_packet_cut_anywhere_is_not_read_beyond(self):

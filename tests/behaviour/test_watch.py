@@ -8,7 +8,7 @@ import threading
 import unittest
 
 import procs
-from client import Client, keys
+from client import Client, NodeCase, keys
 from procs import Node
 
 LINE = re.compile(r'ts=(\d+\.\d{6}) gid=(\d+) type=(\w+) (.*)')
@@ -34,17 +34,7 @@ class Watcher(Client):
         return float(match.group(1)), int(match.group(2))
 
 
-class Watching(unittest.TestCase):
-    def start(self, *arguments, **more):
-        node = Node('-t', '2', *arguments, **more)
-        self.addCleanup(node.stop)
-        return node
-
-    def client(self, node):
-        client = Client(node)
-        self.addCleanup(client.close)
-        return client
-
+class Watching(NodeCase):
     def watch(self, node, words=''):
         watcher = Watcher(node, words)
         self.addCleanup(watcher.close)

@@ -1,5 +1,8 @@
-"""A client that stores and reads many items at a time."""
+"""A client that stores and reads many items at a time, and a case of nodes and such clients."""
 import socket
+import unittest
+
+from procs import Node
 
 PATIENCE_S = 20
 
@@ -50,6 +53,18 @@ class Client:
                 assert self.file.read(len(value) + 2) == value + b'\r\n', line
                 found += 1
         return found
+
+
+class NodeCase(unittest.TestCase):
+    def start(self, *arguments, **more):
+        node = Node('-t', '2', *arguments, **more)
+        self.addCleanup(node.stop)
+        return node
+
+    def client(self, node):
+        client = Client(node)
+        self.addCleanup(client.close)
+        return client
 
 
 def keys(name, count):

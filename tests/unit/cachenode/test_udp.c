@@ -5,7 +5,7 @@
 #include "cachenode/settings.h"
 #include "cachenode/stats.h"
 #include "cachenode/udp.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/cachenode/store/usual.h"
 
 enum { VALUE_LEN = 300000, PART = 1392 };
 
@@ -17,22 +17,12 @@ static struct loop loop;
 
 static void open_all(int *ours)
 {
-    struct store_options options = {.slab = {.memory_bytes = 64 << 20,
-                                             .min_size = 48,
-                                             .factor = 1.25,
-                                             .chunk_max = CHUNK_LIMIT},
-                                    .item_size_max = 1 << 20,
-                                    .hash_power = 13,
-                                    .evictions = true,
-                                    .use_cas = true};
-    const char *error;
     char *argv[] = {"cachenode"};
     int ends[2];
 
     ck_assert_int_eq(settings_parse(1, argv, &settings), 0);
     ck_assert(loop_open(&loop));
-    source.store = store_create(&options, &error);
-    ck_assert_ptr_nonnull(source.store);
+    source.store = make_store(usual_options(64));
     source.prefixes = prefixes_create(':', false);
     ck_assert_ptr_nonnull(source.prefixes);
     context = (struct client_context){
@@ -81,6 +71,25 @@ static void put_value(void)
                      STORE_STORED);
 }
 
+/* Has a thread answer the request, which is for the value. Returns our end of the socket. */
+static int ask(struct str request, pthread_t *thread)
+{
+    int ours;
+
+    open_all(&ours);
+    put_value();
+    ck_assert_int_eq(pthread_create(thread, NULL, run, &loop), 0);
+    ck_assert_int_eq(send(ours, request.data, request.len, 0), (ssize_t)request.len);
+    return ours;
+}
+
+static void end(pthread_t thread, int ours)
+{
+    loop_stop(&loop);
+    pthread_join(thread, NULL);
+    close_all(ours);
+}
+
 START_TEST(a_reply_waits_for_a_socket_that_is_full_and_then_goes_on)
 {
     static const char request[] = "\1\2\0\0\0\1\0\0get k\r\nmn\r\n";
@@ -89,12 +98,8 @@ START_TEST(a_reply_waits_for_a_socket_that_is_full_and_then_goes_on)
     unsigned total = (unsigned)((len + PART - 1) / PART);
     unsigned char datagram[2000];
     pthread_t thread;
-    int ours;
+    int ours = ask((struct str){request, sizeof(request) - 1}, &thread);
 
-    open_all(&ours);
-    put_value();
-    ck_assert_int_eq(pthread_create(&thread, NULL, run, &loop), 0);
-    ck_assert_int_eq(send(ours, request, sizeof(request) - 1, 0), sizeof(request) - 1);
     for (unsigned i = 0; i < total; i++) {
         ssize_t got = recv(ours, datagram, sizeof(datagram), 0);
 
@@ -107,9 +112,7 @@ START_TEST(a_reply_waits_for_a_socket_that_is_full_and_then_goes_on)
     }
     ck_assert_int_eq(recv(ours, datagram, sizeof(datagram), 0), 8 + 4);
     ck_assert_mem_eq(datagram + 8, "MN\r\n", 4);
-    loop_stop(&loop);
-    pthread_join(thread, NULL);
-    close_all(ours);
+    end(thread, ours);
 }
 END_TEST
 
@@ -118,16 +121,10 @@ START_TEST(a_socket_is_closed_in_the_middle_of_a_reply)
     static const char request[] = "\1\2\0\0\0\1\0\0get k\r\n";
     char datagram[2000];
     pthread_t thread;
-    int ours;
+    int ours = ask((struct str){request, sizeof(request) - 1}, &thread);
 
-    open_all(&ours);
-    put_value();
-    ck_assert_int_eq(pthread_create(&thread, NULL, run, &loop), 0);
-    ck_assert_int_eq(send(ours, request, sizeof(request) - 1, 0), sizeof(request) - 1);
     ck_assert_int_eq(recv(ours, datagram, sizeof(datagram), 0), 8 + PART);
-    loop_stop(&loop);
-    pthread_join(thread, NULL);
-    close_all(ours);
+    end(thread, ours);
 }
 END_TEST
 

@@ -16,7 +16,7 @@
 #include "cachenode/store/store.h"
 #include "common/base/panic.h"
 #include "common/bytes/number.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/cachenode/store/usual.h"
 
 enum { THREADS = 8, FLUSHER = THREADS, ACTORS = THREADS + 1, KEYS = 100, OPERATIONS = 1000000 };
 enum {
@@ -403,27 +403,11 @@ static void open_store(void)
 {
     /* None may be evicted. */
     uint64_t memory_mb = 256 * (1 + operations_each * THREADS / OPERATIONS);
-    struct store_options options = {.slab = {.memory_bytes = memory_mb << 20,
-                                             .min_size = 48,
-                                             .factor = 1.25,
-                                             .chunk_max = CHUNK_LIMIT},
-                                    .item_size_max = 1 << 20,
-                                    .hash_power = 12,
-                                    .evictions = true,
-                                    .use_cas = true,
-                                    .tuning = {.is_segmented = 1,
-                                               .crawls = 1,
-                                               .hot_pct = 20,
-                                               .warm_pct = 40,
-                                               .automove = STORE_AUTOMOVE_EAGER,
-                                               .automove_window = 10,
-                                               .automove_ratio = 0.8,
-                                               .hot_max_factor = 0.2,
-                                               .warm_max_factor = 2}};
-    const char *error;
+    struct store_options options = usual_options(memory_mb);
 
-    store = store_create(&options, &error);
-    ck_assert_ptr_nonnull(store);
+    options.hash_power = 12;
+    options.tuning.automove = STORE_AUTOMOVE_EAGER;
+    store = make_store(options);
 }
 
 static void run_history(void)

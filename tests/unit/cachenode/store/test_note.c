@@ -1,5 +1,4 @@
-#include "cachenode/store/internal.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/cachenode/store/usual.h"
 
 /* What a store tells who watches it. */
 
@@ -11,17 +10,7 @@ static uint64_t numbers;
 
 static void open_store(uint32_t wanted)
 {
-    struct store_options options = {
-        .slab = {.memory_bytes = 8 << 20, .min_size = 48, .factor = 1.25, .chunk_max = CHUNK_LIMIT},
-        .item_size_max = 1 << 20,
-        .hash_power = 13,
-        .evictions = true,
-        .use_cas = true,
-        .tuning = {.is_segmented = 1, .hot_pct = 20, .warm_pct = 40}};
-    const char *error;
-
-    store = store_create(&options, &error);
-    ck_assert_ptr_nonnull(store);
+    store = make_store(usual_options(8));
     user = store_user_create(store);
     ck_assert(watch_log_open(&user->log, 1 << 20, &numbers));
     user->log.wanted = wanted;
@@ -49,17 +38,6 @@ static enum store_result put(const char *name, uint32_t value_len, uint32_t expi
     return store_put(user, item, store_hash(key), &terms, NULL);
 }
 
-static bool is_there(const char *name)
-{
-    struct str key = str_of(name);
-    uint32_t hash = store_hash(key);
-
-    if (store_get(user, key, hash, NULL) == NULL)
-        return false;
-    store_get_end(user, hash);
-    return true;
-}
-
 /* The next note, which is of this type. */
 static const struct watch_event *next(enum watch_event_type type)
 {
@@ -84,18 +62,18 @@ static void assert_no_more(void)
 START_TEST(a_look_up_is_noted_as_found_flushed_expired_or_neither)
 {
     open_store(WATCH_FETCHERS);
-    ck_assert(!is_there("k"));
+    ck_assert(!store_has(user, "k"));
     ck_assert_uint_eq(next(WATCH_EVENT_ITEM_GET)->status, WATCH_NOT_FOUND);
     put("k", 7, 0, (struct store_terms){.mode = STORE_SET});
     ck_assert_uint_eq(next(WATCH_EVENT_ITEM_GET)->status, WATCH_NOT_FOUND);
-    ck_assert(is_there("k"));
+    ck_assert(store_has(user, "k"));
     ck_assert_uint_eq(next(WATCH_EVENT_ITEM_GET)->status, WATCH_FOUND);
     store_flush(store, 0);
-    ck_assert(!is_there("k"));
+    ck_assert(!store_has(user, "k"));
     ck_assert_uint_eq(next(WATCH_EVENT_ITEM_GET)->status, WATCH_FLUSHED);
     put("k", 7, 1, (struct store_terms){.mode = STORE_SET});
     next(WATCH_EVENT_ITEM_GET);
-    ck_assert(!is_there("k"));
+    ck_assert(!store_has(user, "k"));
     ck_assert_uint_eq(next(WATCH_EVENT_ITEM_GET)->status, WATCH_EXPIRED);
     assert_no_more();
     close_store();
@@ -193,7 +171,7 @@ START_TEST(what_nobody_wants_is_not_noted)
 {
     open_store(0);
     put("k", 7, 0, (struct store_terms){.mode = STORE_SET});
-    is_there("k");
+    store_has(user, "k");
     store_delete(user, STR("k"), store_hash(STR("k")));
     ck_assert_uint_eq(user->log.noted, 0);
     user->log.wanted = WATCH_DELETIONS;

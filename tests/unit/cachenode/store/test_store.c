@@ -2,35 +2,17 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "cachenode/store/internal.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/cachenode/store/usual.h"
 
 static struct store *store;
 static struct store_user *user;
 
 static void open_store(uint64_t memory_mb, bool evictions)
 {
-    struct store_options options = {.slab = {.memory_bytes = memory_mb << 20,
-                                             .min_size = 48,
-                                             .factor = 1.25,
-                                             .chunk_max = CHUNK_LIMIT},
-                                    .item_size_max = 1 << 20,
-                                    .hash_power = 13,
-                                    .evictions = evictions,
-                                    .use_cas = true,
-                                    .tuning = {.is_segmented = 1,
-                                               .crawls = 1,
-                                               .hot_pct = 20,
-                                               .warm_pct = 40,
-                                               .automove = STORE_AUTOMOVE_ON,
-                                               .automove_window = 10,
-                                               .automove_ratio = 0.8,
-                                               .hot_max_factor = 0.2,
-                                               .warm_max_factor = 2}};
-    const char *error;
+    struct store_options options = usual_options(memory_mb);
 
-    store = store_create(&options, &error);
-    ck_assert_ptr_nonnull(store);
+    options.evictions = evictions;
+    store = make_store(options);
     user = store_user_create(store);
 }
 
@@ -80,17 +62,6 @@ static bool holds(const char *name, struct str value)
     }
     store_get_end(user, hash);
     return is_same;
-}
-
-static bool is_there(const char *name)
-{
-    struct str key = str_of(name);
-    uint32_t hash = store_hash(key);
-
-    if (store_get(user, key, hash, NULL) == NULL)
-        return false;
-    store_get_end(user, hash);
-    return true;
 }
 
 START_TEST(values_of_every_size_come_back)
@@ -201,8 +172,8 @@ START_TEST(a_flush_hides_what_was_stored_before_and_nothing_later)
     put("old", STR("x"), STORE_SET);
     store_flush(store, 0);
     put("new", STR("x"), STORE_SET);
-    ck_assert(!is_there("old"));
-    ck_assert(is_there("new"));
+    ck_assert(!store_has(user, "old"));
+    ck_assert(store_has(user, "new"));
     ck_assert_uint_eq(user->metrics.get_flushed, 1);
     close_store();
 }
@@ -215,10 +186,10 @@ START_TEST(an_immediate_flush_leaves_a_waiting_one_in_force)
     store_flush(store, store_now(store) + 100);
     store_flush(store, 0);
     put("k", STR("x"), STORE_SET);
-    ck_assert(is_there("k"));
+    ck_assert(store_has(user, "k"));
     for (uint32_t start = store_now(store); store_now(store) == start;)
         store_tick(store);
-    ck_assert(!is_there("k"));
+    ck_assert(!store_has(user, "k"));
     close_store();
 }
 END_TEST
@@ -237,7 +208,7 @@ START_TEST(an_item_that_is_over_is_not_found_and_its_memory_is_reclaimed)
     store_totals(store, &totals);
     ck_assert_uint_eq(totals.items, 1);
     ck_assert_uint_eq(totals.crawler_reclaimed, 1);
-    ck_assert(!is_there("k"));
+    ck_assert(!store_has(user, "k"));
     close_store();
 }
 END_TEST
@@ -253,9 +224,9 @@ START_TEST(a_full_store_evicts_the_oldest_and_keeps_the_newest)
         snprintf(name, sizeof(name), "key%d", i);
         ck_assert_int_eq(put(name, (struct str){value, sizeof(value)}, STORE_SET), STORE_STORED);
     }
-    ck_assert(is_there("key4999"));
-    ck_assert(is_there("key4500"));
-    ck_assert(!is_there("key0"));
+    ck_assert(store_has(user, "key4999"));
+    ck_assert(store_has(user, "key4500"));
+    ck_assert(!store_has(user, "key0"));
     store_totals(store, &totals);
     ck_assert_uint_gt(totals.evictions, 3000);
     ck_assert_uint_le(totals.malloced, 11 << 20);
@@ -278,7 +249,7 @@ START_TEST(without_evictions_a_full_store_refuses_and_loses_nothing)
     ck_assert_int_gt(stored, 500);
     for (int i = 0; i < stored; i++) {
         snprintf(name, sizeof(name), "key%d", i);
-        ck_assert(is_there(name));
+        ck_assert(store_has(user, name));
     }
     ck_assert_uint_eq(user->metrics.store_no_memory, 1);
     close_store();
@@ -303,7 +274,7 @@ START_TEST(the_index_grows_and_every_key_stays_found)
     ck_assert_uint_gt(totals.hash_bytes, 60000 / 10 * 64);
     for (int i = 0; i < 60000; i++) {
         snprintf(name, sizeof(name), "key%d", i);
-        ck_assert(is_there(name));
+        ck_assert(store_has(user, name));
     }
     close_store();
 }
