@@ -58,7 +58,7 @@ static size_t run(struct client *client, struct session *session,
 
 static size_t binary_input(struct client *client, struct session *session, struct str in)
 {
-    uint32_t commands_left = client_context_of(client)->reqs_per_event * 32;
+    uint64_t commands_left = (uint64_t)client_context_of(client)->reqs_per_event * TURN_FACTOR;
     size_t used = 0;
 
     while (used < in.len && !client_must_stop(client, session) &&

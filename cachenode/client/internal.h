@@ -9,6 +9,9 @@
 /* A client who does not read his replies is not read from. */
 enum { UNREAD_MAX = 4 << 20 };
 
+/* Commands of a client before the others have their turn, for each that -R says: ours are cheap. */
+enum { TURN_FACTOR = 32 };
+
 /* Idle ones are many: each byte of it counts. */
 struct client {
     struct conn conn;

@@ -194,8 +194,8 @@ static size_t batch_run(const struct batch *batch, struct client *client, struct
 static size_t text_input(struct client *client, struct session *session, struct str in)
 {
     const struct store *store = session->user->store;
-    uint64_t commands_max = (uint64_t)client_context_of(client)->reqs_per_event * BATCH,
-             commands = 0;
+    uint64_t commands_max = (uint64_t)client_context_of(client)->reqs_per_event * TURN_FACTOR;
+    uint64_t commands = 0;
     size_t used = 0;
     struct batch batch;
 

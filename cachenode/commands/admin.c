@@ -25,9 +25,15 @@ static struct str arguments_of(const struct mc_request *request, bool *noreply)
     return rest;
 }
 
+static void flush(struct store_user *user, int64_t delay)
+{
+    store_flush(user->store, delay <= 0 ? 0 : store_expiry(user->store, delay));
+    if (delay <= 0)
+        store_sweep_flushed(user);
+}
+
 void command_flush_all(struct session *session, const struct mc_request *request, uint32_t hash)
 {
-    struct store *store = session->user->store;
     bool noreply;
     struct str rest = arguments_of(request, &noreply), word = str_next_word(&rest);
     int64_t delay = 0;
@@ -40,9 +46,7 @@ void command_flush_all(struct session *session, const struct mc_request *request
     else if (word.len != 0 && !number_parse_i64(word, &delay))
         answer = "CLIENT_ERROR invalid exptime argument";
     else
-        store_flush(store, delay <= 0 ? 0 : store_expiry(store, delay));
-    if (delay <= 0)
-        store_sweep_flushed(session->user);
+        flush(session->user, delay);
     if (!noreply)
         session_reply_line(session, answer);
 }

@@ -12,8 +12,9 @@ import time
 import unittest
 
 import procs
-from procs import wait_until
+from faults import packet
 from peer import Peer
+from procs import wait_until
 
 
 class Talk(Peer):
@@ -167,6 +168,14 @@ class Connections(unittest.TestCase):
                     for thread in threads:
                         thread.join()
             return int(other.stats()['conn_yields'])
+
+    def test_a_turn_may_be_as_long_as_one_likes(self):
+        for most in 1 << 27, (1 << 31) - 1:
+            with procs.Node('-R', str(most)) as node, Talk(node.port) as talk:
+                talk.socket.sendall(packet(0x0a) * 100)
+                self.assertEqual(len(talk.file.read(2400)), 2400)
+            with procs.Node('-R', str(most)) as node, Talk(node.port) as talk:
+                self.assertEqual(talk.ask('mn\r\n' * 100, 100), 'MN\r\n' * 100)
 
     def test_who_says_nothing_for_too_long_is_closed(self):
         with procs.Node('-o', 'idle_timeout=1') as node:
