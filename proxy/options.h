@@ -18,10 +18,10 @@ struct proxy_options {
     char *config_path;
     char *pid_path; /* NULL: none */
     char *stats_host;
-    uint32_t stats_port; /* 1..65535 */
-    uint32_t stats_interval_ms;
-    uint32_t workers;   /* 0: as the configuration says */
-    uint32_t mbuf_size; /* accepted and checked; buffers are not sized by it */
+    uint32_t stats_port;        /* 1..65535 */
+    uint32_t stats_interval_ms; /* accepted and checked */
+    uint32_t workers;           /* 0: as the configuration says */
+    uint32_t mbuf_size;         /* accepted and checked; buffers are not sized by it */
 };
 
 /*
