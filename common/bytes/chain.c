@@ -100,46 +100,53 @@ static bool tail_close(struct chain *chain)
     return true;
 }
 
-__attribute__((noinline)) char *chain_reserve_slow(struct chain *chain, size_t len)
+/* Begins the tail anew, with all the room there can be. */
+static bool tail_renew(struct chain *chain)
 {
     struct block *block;
 
-    ASSERT(len <= BLOCK_SIZE);
     if (!tail_close(chain))
-        return NULL;
+        return false;
     block = block_create(BLOCK_SIZE);
     if (block == NULL)
-        return NULL;
+        return false;
     if (chain->block != NULL)
         block_release(chain->block);
     chain->block = block;
     chain->tail_at = 0;
     chain->room = block->data;
     chain->room_len = block->size;
-    return chain->room;
+    return true;
+}
+
+__attribute__((noinline)) char *chain_reserve_slow(struct chain *chain, size_t len)
+{
+    ASSERT(len <= BLOCK_SIZE);
+    return tail_renew(chain) ? chain->room : NULL;
+}
+
+static void fill(struct chain *chain, const char *data, size_t len)
+{
+    memcpy(chain->room, data, len);
+    chain_commit(chain, len);
 }
 
 __attribute__((noinline)) bool chain_copy_slow(struct chain *chain, struct str bytes)
 {
     size_t len_before = chain->len;
 
-    while (bytes.len != 0) {
-        size_t part = bytes.len;
-        char *to;
+    while (bytes.len > chain->room_len) {
+        size_t part = chain->room_len;
 
-        if (part > chain->room_len && chain->room_len != 0)
-            part = chain->room_len;
-        if (part > BLOCK_SIZE)
-            part = BLOCK_SIZE;
-        to = chain_reserve(chain, part);
-        if (to == NULL) {
+        if (part != 0)
+            fill(chain, bytes.data, part);
+        bytes = str_skip(bytes, part);
+        if (!tail_renew(chain)) {
             chain_truncate(chain, len_before);
             return false;
         }
-        memcpy(to, bytes.data, part);
-        chain_commit(chain, part);
-        bytes = str_skip(bytes, part);
     }
+    fill(chain, bytes.data, bytes.len);
     return true;
 }
 

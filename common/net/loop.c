@@ -53,7 +53,8 @@ bool loop_open(struct loop *loop)
     pthread_mutex_init(&loop->posts_lock, NULL);
     if (config == NULL)
         return false;
-    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    /* Nobody asks it for the time: then it need not look at a clock after each wait. */
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_NO_CACHE_TIME);
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
     if (loop->base == NULL)
@@ -72,6 +73,8 @@ static void run_tasks(struct loop *loop)
 {
     struct list tasks;
 
+    if (list_is_empty(&loop->tasks))
+        return;
     list_move(&loop->tasks, &tasks);
     while (!list_is_empty(&tasks)) {
         struct loop_task *task = container_of(tasks.next, struct loop_task, link);
@@ -85,6 +88,8 @@ static void show_yields(struct loop *loop)
 {
     struct list yields;
 
+    if (list_is_empty(&loop->yields))
+        return;
     list_move(&loop->yields, &yields);
     while (!list_is_empty(&yields))
         conn_show_again(container_of(yields.next, struct conn, turn_link));
@@ -103,9 +108,9 @@ static void settle_conns(struct loop *loop)
 
 void loop_run(struct loop *loop)
 {
+    settle_conns(loop); /* those from before the first turn */
     while (!__atomic_load_n(&loop->stopping, __ATOMIC_ACQUIRE)) {
-        bool is_busy = !list_is_empty(&loop->tasks) || !list_is_empty(&loop->yields) ||
-                       !list_is_empty(&loop->flushes) || !list_is_empty(&loop->dying);
+        bool is_busy = !list_is_empty(&loop->tasks) || !list_is_empty(&loop->yields);
 
         clock_turn_us = 0; /* read at its first use in the turn */
         event_base_loop(loop->base, is_busy ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
@@ -113,7 +118,6 @@ void loop_run(struct loop *loop)
         show_yields(loop);
         settle_conns(loop);
     }
-    settle_conns(loop); /* it may have been stopped before its first turn */
 }
 
 static void wake(struct loop *loop)

@@ -12,6 +12,7 @@ from fakes import TalkingNode, value_of
 from peer import Peer
 from procs import Node, Proxy, pool, wait_until
 
+PATIENT = 'timeout: 50', 'server_failure_limit: 1000000000'  # who is so often late is not given up
 SEED = int(os.environ.get('SEED', random.SystemRandom().randrange(1 << 32)))
 
 
@@ -53,7 +54,7 @@ class Stalls(unittest.TestCase):
                 if number % 3 == 2:
                     time.sleep(0.06)
                 connection.sendall(value_of(line))
-        with TalkingNode(talk) as node, Proxy(pool([node], 'timeout: 50')) as proxy:
+        with TalkingNode(talk) as node, Proxy(pool([node], *PATIENT)) as proxy:
             outcomes = {'right': 0, 'late': 0}
 
             def work(name):
@@ -90,7 +91,7 @@ class Stalls(unittest.TestCase):
                     time.sleep(chance.uniform(0.03, 0.07))
                 connection.sendall(b''.join(value_of(line) for line in lines))
 
-        with TalkingNode(talk) as node, Proxy(pool([node], 'timeout: 50')) as proxy:
+        with TalkingNode(talk) as node, Proxy(pool([node], *PATIENT)) as proxy:
             with Client(proxy) as client:
                 late = right = 0
                 for number in range(batches):

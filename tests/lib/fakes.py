@@ -165,7 +165,9 @@ class TalkingNode:
 
 
 def value_of(line):
-    """What such a node has under the key of a get: its name."""
+    """What such a node has under the key of a get: its name. It answers probes, too."""
+    if line.startswith(b'version'):
+        return b'VERSION 1\r\n'
     key = line.split()[1]
     return b'VALUE %s 0 %d\r\n%s\r\nEND\r\n' % (key, len(key), key)
 
