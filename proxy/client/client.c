@@ -58,7 +58,8 @@ static void settle(struct client *client)
 
     if (conn->dying)
         return;
-    if (client->owner.is_broken || (!client->is_known && conn->out.len > UNKNOWN_UNREAD_MAX)) {
+    if (client->owner.is_broken ||
+        (client_is_stranger(client) && conn->out.len > UNKNOWN_UNREAD_MAX)) {
         client_refuse(client);
         return;
     }

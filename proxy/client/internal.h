@@ -33,10 +33,16 @@ struct client {
     size_t swallowed;              /* bytes yet to be passed over */
     struct resp_request_scan scan; /* of Redis' request that is on its way */
     bool has_asked;                /* at least once */
-    bool is_known;                 /* has told the password, or there is none */
+    bool is_known;                 /* has told the password, or there was none when he came */
     bool is_leaving;               /* says no more: closed when all is answered */
     bool is_refused;               /* closed for what he said */
 };
+
+/* Whether he has yet to tell the password; a reload may have taken that away. */
+static inline bool client_is_stranger(const struct client *client)
+{
+    return !client->is_known && client->context->pool->config->redis_auth != NULL;
+}
 
 /* Answers the bytes in their turn. */
 void client_answer(struct client *client, struct str bytes);

@@ -48,7 +48,7 @@ static void run(struct client *client, struct str bytes, uint32_t count, struct 
     input.redis = &request;
     input.block = block;
     request.command = resp_command_find(name);
-    if (!client->is_known && !is_way_in(&request))
+    if (client_is_stranger(client) && !is_way_in(&request))
         client_answer(client, STR("-NOAUTH Authentication required\r\n"));
     else if (request.command == NULL)
         redis_answer_error(client, "unknown command '%.*s'", (int)(name.len < 64 ? name.len : 64),
@@ -129,7 +129,8 @@ static size_t redis_take(struct client *client, struct str in)
 
     if (in.data[0] != '*')
         return take_inline(client, in);
-    switch (resp_scan_request(in, client->is_known ? &limits : &unknown_limits, scan, &error)) {
+    switch (resp_scan_request(in, client_is_stranger(client) ? &unknown_limits : &limits, scan,
+                              &error)) {
     case PARSE_MORE:
         if (in.len > client_request_max(client) || scan->want > client_request_max(client))
             return answer_bad(client, in, "the request is larger than the proxy may take");

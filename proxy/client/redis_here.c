@@ -148,7 +148,7 @@ static void answer_hello(struct client *client, const struct redis_request *requ
         if (!let_in(client, first, second))
             return;
     }
-    if (client->is_known)
+    if (!client_is_stranger(client))
         answer_hello_fields(client);
     else
         client_answer(client, STR("-NOAUTH HELLO must be called with the client already "

@@ -162,6 +162,13 @@ class ReloadTest(unittest.TestCase):
             self.assertNotIn("pool 'pool': auto_eject_hosts is changed", said)
             self.assertRegex(said, r"pool 'pool': [45]\d\.\d % of all keys move")
 
+    def test_who_has_not_told_the_password_need_not_when_there_is_none_any_more(self):
+        with Node() as node, Proxy(pool([node], 'redis: true', 'redis_auth: secret')) as proxy:
+            with proxy.connect() as client:
+                self.assertEqual(ask(client, b'PING'), b'-NOAUTH Authentication required\r\n')
+                proxy.reload(proxy.text().replace('  redis_auth: secret\n', ''))
+                self.assertEqual(ask(client, b'PING'), b'+PONG\r\n')
+
     def test_a_removed_server_answers_what_it_was_asked(self):
         asked, go_on = threading.Event(), threading.Event()
 
