@@ -77,6 +77,8 @@ static void batch_parse(struct batch *batch, const struct store *store, struct s
 
 static void batch_prefetch(const struct batch *batch, const struct store *store)
 {
+    if (batch->count == 1)
+        return;
     for (const struct parsed *each = batch->parsed; each < batch->parsed + batch->count; each++) {
         if (each->bucket != NULL)
             store_prefetch_item(store, each->bucket, each->hash);

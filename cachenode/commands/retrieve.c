@@ -122,8 +122,8 @@ static uint32_t answer_and_note(struct session *session, struct str list, bool w
 }
 
 /* Answers all keys in order and returns how many were found. */
-static uint32_t answer(struct session *session, const struct mc_request *request, uint32_t hash,
-                       const uint32_t *expires_at)
+static inline uint32_t answer(struct session *session, const struct mc_request *request,
+                              uint32_t hash, const uint32_t *expires_at)
 {
     bool with_cas = (request->command->traits & MC_WITH_CAS) != 0;
 

@@ -59,12 +59,17 @@ void command_count_cas(struct worker_metrics *metrics, enum store_result result)
 static void store_classic(struct session *session, const struct mc_request *request, uint32_t hash,
                           struct item *item)
 {
-    struct store_terms terms = terms_of[request->command->id];
+    const struct store_terms *terms = &terms_of[request->command->id];
+    struct store_terms with_cas;
     enum store_result result;
 
-    terms.cas = request->number;
-    result = store_put(session->user, item, hash, &terms, NULL);
-    if (terms.compares)
+    if (terms->compares) {
+        with_cas = *terms;
+        with_cas.cas = request->number;
+        terms = &with_cas;
+    }
+    result = store_put(session->user, item, hash, terms, NULL);
+    if (terms->compares)
         command_count_cas(session->metrics, result);
     if (!request->noreply)
         session_reply(session, answers[result]);

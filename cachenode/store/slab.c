@@ -416,12 +416,13 @@ void *slab_take(struct slab *slab, struct magazine *magazine, unsigned class_id)
 
 void slab_give(struct slab *slab, struct magazine *magazine, void *chunk)
 {
-    struct slab_class *class = &slab->classes[slab_class_of(slab, chunk)];
+    struct slab_class *class;
 
     if (magazine != NULL && magazine->count < magazine->size && !is_leaving(slab, chunk)) {
         magazine_put(slab, magazine, chunk);
         return;
     }
+    class = &slab->classes[slab_class_of(slab, chunk)];
     lock_take(&class->lock);
     class_give(slab, class, chunk);
     while (magazine != NULL && magazine->count > magazine->size / 2 &&

@@ -203,7 +203,7 @@ void store_fill_value(const struct store_user *user, struct item *item, const ch
     if (item->is_chunked)
         fill_pieces(user, item, value);
     else
-        memcpy(item_value(item), value, item->value_len);
+        str_copy(item_value(item), (struct str){value, item->value_len});
 }
 
 /* --- finding --- */
@@ -397,7 +397,7 @@ static void item_init(const struct store *store, struct item *item, struct str k
     item->is_chunked = is_chunked;
     item->refs = 1;
     item->key_len = (uint8_t)key.len;
-    memcpy(item->data, key.data, key.len);
+    str_copy(item->data, key);
     if (traits->flags != 0) {
         memcpy(p, &traits->flags, sizeof(traits->flags));
         p += sizeof(traits->flags);

@@ -282,6 +282,21 @@ static void request_clear(struct mc_request *request)
     request->error = NULL;
 }
 
+static enum parse parse_fields(struct str arguments, struct mc_request *request)
+{
+    struct str rest = arguments;
+
+    for (const uint8_t *field = request->command->fields; *field != FIELD_END; field++) {
+        const char *error = field_parsers[*field](&rest, request);
+
+        if (error != NULL) {
+            request->body_len = announced_body(request->command, arguments);
+            return bad(request, error);
+        }
+    }
+    return PARSE_DONE;
+}
+
 /* Digits up to `end`, at most ten; NULL: something else. */
 static const char *scan_digits(const char *p, const char *end, uint64_t *number)
 {
@@ -295,20 +310,28 @@ static const char *scan_digits(const char *p, const char *end, uint64_t *number)
     return p == first || p - first > 10 ? NULL : p;
 }
 
-/* What follows a set's name, as most clients write it, without looking at a byte twice. False: it
- * is written otherwise, or wrong. */
-static bool scan_set(struct str arguments, struct mc_request *request)
+/* The key behind a name and one space. Returns its end; NULL: it stands otherwise, or is none. */
+static const char *scan_key(struct str arguments, struct mc_request *request)
 {
     struct str key;
-    const char *p, *end = arguments.data + arguments.len;
-    uint64_t flags, exptime, len;
 
-    if (arguments.len == 0)
-        return false;
+    if (arguments.len < 2)
+        return NULL;
     key = str_skip(arguments, 1);
     key.len = str_length_to_space(key.data, key.len);
-    p = key.data + key.len;
-    if (key.len == 0 || key.len > MC_KEY_MAX || p == end)
+    if (key.len == 0 || key.len > MC_KEY_MAX)
+        return NULL;
+    request->keys = key;
+    request->key_count = 1;
+    return key.data + key.len;
+}
+
+/* The numbers behind a set's key, if there is nothing else. */
+static bool scan_set_numbers(const char *p, const char *end, struct mc_request *request)
+{
+    uint64_t flags, exptime, len;
+
+    if (p == end)
         return false;
     p = scan_digits(p + 1, end, &flags);
     if (p == NULL || p == end || *p != ' ' || flags > UINT32_MAX)
@@ -319,12 +342,23 @@ static bool scan_set(struct str arguments, struct mc_request *request)
     p = scan_digits(p + 1, end, &len);
     if (p != end || len > MC_BODY_MAX - 2)
         return false;
-    request->keys = key;
-    request->key_count = 1;
     request->flags = (uint32_t)flags;
     request->exptime = (int32_t)exptime;
     request->body_len = (size_t)len + 2;
     return true;
+}
+
+/* A get of one key, and a set, as most clients write them, without looking at a byte twice.
+ * False: it is written otherwise, or wrong, or another command. */
+static bool scan_arguments(struct str arguments, struct mc_request *request)
+{
+    const char *end = arguments.data + arguments.len, *p;
+
+    if (request->command->id != MC_GET && request->command->id != MC_SET)
+        return false;
+    p = scan_key(arguments, request);
+    return p != NULL &&
+           (request->command->id == MC_GET ? p == end : scan_set_numbers(p, end, request));
 }
 
 enum parse mc_text_parse_request(struct str in, struct mc_request *request)
@@ -347,20 +381,7 @@ enum parse mc_text_parse_request(struct str in, struct mc_request *request)
 
     if (request->command->traits & MC_META)
         return mc_meta_parse_arguments(arguments, request);
-
-    if (request->command->id == MC_SET && scan_set(arguments, request))
-        return PARSE_DONE;
-
-    struct str rest = arguments;
-    for (const uint8_t *field = request->command->fields; *field != FIELD_END; field++) {
-        const char *error = field_parsers[*field](&rest, request);
-
-        if (error != NULL) {
-            request->body_len = announced_body(request->command, arguments);
-            return bad(request, error);
-        }
-    }
-    return PARSE_DONE;
+    return scan_arguments(arguments, request) ? PARSE_DONE : parse_fields(arguments, request);
 }
 
 /* --- replies --- */
