@@ -60,6 +60,10 @@ static size_t run_text(struct session *session, struct str in)
 
     if (parsed == PARSE_MORE || (parsed == PARSE_BAD && request.error == NULL))
         return in.len;
+    /* Another node's answer, to a question forged in our name: were it answered with an error as
+     * all others are, we two would go on for ever. */
+    if (parsed == PARSE_BAD && str_starts(in, STR("ERROR")))
+        return in.len;
     body = str_skip(in, request.head_len);
     if (parsed == PARSE_BAD && !request.noreply)
         session_reply_line(session, request.error);

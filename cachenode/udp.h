@@ -2,7 +2,8 @@
  * Requests by UDP. A datagram begins with a header of 8 bytes: request id, sequence number,
  * count of datagrams, reserved; 16 bits each, big-endian. Whole commands follow, in either
  * dialect; each is answered by a message of its own, in as many datagrams as it takes. There
- * is no connection: what is not whole, or not all of its request, is dropped without a word.
+ * is no connection: what is not whole, or not all of its request, or itself an error as we answer,
+ * is dropped without a word.
  */
 #ifndef CACHENODE_UDP_H
 #define CACHENODE_UDP_H

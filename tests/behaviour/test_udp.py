@@ -121,6 +121,16 @@ class Udp(Case):
             peer.send(commands)
         self.assertEqual(peer.ask(b'get k\r\n'), b'END\r\n')
 
+    def test_an_answer_is_no_question_so_two_nodes_cannot_be_set_on_each_other(self):
+        _, udp = self.start()
+        for question in (b'nonsense\r\n', b'get k\r\n', b'set k 0 0\r\n', b'version\r\n',
+                         b'\x81' + bytes(22) + b'\n'):
+            said = udp.ask(question)
+            while said != b'ERROR\r\n':
+                said = udp.ask(said)
+            udp.send(said)
+            self.assertEqual(udp.ask(b'mn\r\n'), b'MN\r\n')
+
     def test_sequence_and_reserved_of_a_request_do_not_matter(self):
         _, peer = self.start()
         peer.send(b'mn\r\n', sequence=3, reserved=9)
