@@ -338,7 +338,7 @@ static const struct class_row slab_rows[] = {
     ROW("used_chunks", used_chunks),
     ROW("free_chunks", free_chunks),
     ROW("free_chunks_end", zero),
-    ROW("get_hits", metrics.get_hits),
+    ROW("get_hits", get_hits),
     ROW("cmd_set", metrics.cmd_set),
     ROW("delete_hits", metrics.delete_hits),
     ROW("incr_hits", metrics.incr_hits),

@@ -332,12 +332,10 @@ void store_use(struct store_user *user, struct item *item, bool is_touch)
 {
     struct store_class_metrics *metrics = &user->classes[item_class(user->store, item)];
 
-    if (is_touch) {
+    if (is_touch)
         metric_add(&metrics->touch_hits, 1);
-    } else {
-        metric_add(&metrics->get_hits, 1);
+    else
         metric_add(&metrics->hits_to_hot + item_segment(item), 1);
-    }
     item_mark_use(user, item);
 }
 

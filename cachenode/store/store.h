@@ -81,7 +81,6 @@ struct store_metrics {
 
 /* What one thread counts in one slab class. */
 #define STORE_CLASS_METRICS(X)                                                                     \
-    X(get_hits, COUNTER, "gets that found an item")                                                \
     X(cmd_set, COUNTER, "items stored")                                                            \
     X(delete_hits, COUNTER, "deletes that found an item")                                          \
     X(incr_hits, COUNTER, "increments that found an item")                                         \
@@ -379,6 +378,7 @@ struct store_class {
     uint64_t number, number_hot, number_warm, number_cold, number_temp, mem_requested;
     uint64_t age_hot, age_warm, age_cold; /* seconds since the use of the longest unused */
     uint64_t evicted_time;                /* the same, of the last one evicted */
+    uint64_t get_hits;                    /* of all segments */
     uint64_t zero;                        /* of what memcached counts and a cachenode cannot have */
     struct store_class_metrics metrics;
 };

@@ -17,7 +17,7 @@ static void sum_users(struct store *store, unsigned class_id, struct store_class
     LIST_EACH (&store->users, each, after) {
         const struct store_user *user = container_of(each, struct store_user, link);
 
-        metric_sum(&metrics->get_hits, &user->classes[class_id].get_hits, NUMBERS(*metrics));
+        metric_sum(&metrics->cmd_set, &user->classes[class_id].cmd_set, NUMBERS(*metrics));
         metric_sum(&gauges->items[0], &user->gauges[class_id].items[0], NUMBERS(*gauges));
     }
     lock_give(&store->lock);
@@ -127,6 +127,8 @@ void store_class(struct store *store, unsigned class_id, struct store_class *cla
     class->number_warm = gauges.items[SEGMENT_WARM];
     class->number_cold = gauges.items[SEGMENT_COLD];
     class->number_temp = gauges.items[SEGMENT_TEMP];
+    class->get_hits = class->metrics.hits_to_hot + class->metrics.hits_to_warm +
+                      class->metrics.hits_to_cold + class->metrics.hits_to_temp;
     class->mem_requested = gauges.bytes;
     class->number =
         class->number_hot + class->number_warm + class->number_cold + class->number_temp;
@@ -141,7 +143,7 @@ void store_reset(struct store *store)
         struct store_user *user = container_of(each, struct store_user, link);
 
         metric_zero(&user->metrics.get_expired, NUMBERS(user->metrics));
-        metric_zero(&user->classes[0].get_hits, NUMBERS(user->classes));
+        metric_zero(&user->classes[0].cmd_set, NUMBERS(user->classes));
     }
     lock_give(&store->lock);
 }
