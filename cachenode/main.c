@@ -2,7 +2,6 @@
  * cachenode: a cache server that speaks memcached's protocol.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 

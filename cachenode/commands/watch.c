@@ -1,6 +1,5 @@
 /* watch: makes a client one who is told what happens */
 #include "cachenode/commands/commands.h"
-#include "cachenode/settings.h"
 #include "cachenode/stats.h"
 #include "cachenode/watch/watch.h"
 

@@ -7,7 +7,6 @@
 #define COMMON_BYTES_BLOCK_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "common/bytes/str.h"
 

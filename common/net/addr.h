@@ -5,7 +5,6 @@
 #define COMMON_NET_ADDR_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 

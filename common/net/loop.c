@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 

@@ -6,7 +6,6 @@
 #ifndef COMMON_OPTION_YAML_H
 #define COMMON_OPTION_YAML_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/bytes/str.h"

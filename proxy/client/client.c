@@ -1,7 +1,6 @@
 /*
  * From top to bottom: settling, answers, input, ends, coming and going.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -8,7 +8,6 @@
 #ifndef PROXY_DISTRIBUTION_DISTRIBUTION_H
 #define PROXY_DISTRIBUTION_DISTRIBUTION_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/bytes/str.h"

@@ -1,4 +1,3 @@
-#include <string.h>
 
 #include "proxy/options.h"
 #include "tests/unit/unit.h"

@@ -1,4 +1,3 @@
-#include <stdio.h>
 
 #include "common/option/yaml.h"
 #include "tests/unit/unit.h"
