@@ -14,18 +14,22 @@ static bool address_of(const struct listen_config *where, struct addr *addr, con
     return addr_resolve(where->host, where->port, addr, 1, error) != 0;
 }
 
-/* Binds anew. Several workers have a socket each on the same port. */
-static int open_one(const struct pool_config *config, bool is_shared)
+/* Binds anew. Several workers have a socket each on the same port; the first is bound alone, so
+ * that no other program's port is shared unless that was asked for. */
+static int open_one(const struct pool_config *config, unsigned worker, unsigned worker_count)
 {
     const struct listen_config *where = &config->listen;
     struct listen_options options = {.backlog = (int)config->backlog,
-                                     .reuseport = config->reuseport || is_shared,
                                      .has_unix_mode = where->has_mode,
                                      .unix_mode = where->mode};
     const char *step = "resolve", *error = "path too long";
     struct addr addr;
     int fd;
 
+    if (config->reuseport || worker != 0)
+        options.sharing = LISTEN_BESIDE_OTHERS;
+    else if (worker_count > 1)
+        options.sharing = LISTEN_BEFORE_OTHERS;
     if (!address_of(where, &addr, &error)) {
         log_error("pool '%s': %s: %s", config->name, where->text, error);
         return -1;
@@ -98,7 +102,7 @@ static bool open_pool(struct sockets *sockets, size_t pool, const struct pool_co
         else if (i != 0 && config->listen.unix_path != NULL)
             fds[i] = copy_of(config, fds[0]);
         else
-            fds[i] = open_one(config, sockets->worker_count > 1);
+            fds[i] = open_one(config, i, sockets->worker_count);
         if (fds[i] < 0)
             return false;
     }

@@ -35,6 +35,14 @@ static int bind_unix(int fd, const struct addr *addr, const struct listen_option
     return result;
 }
 
+static bool share_port(int fd, const struct addr *addr)
+{
+    static const int on = 1;
+
+    return addr->family == AF_UNIX ||
+           setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0;
+}
+
 int listener_socket(const struct addr *addr, const struct listen_options *options,
                     const char **step)
 {
@@ -49,8 +57,7 @@ int listener_socket(const struct addr *addr, const struct listen_options *option
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
         goto fail;
     *step = "SO_REUSEPORT";
-    if (options->reuseport && addr->family != AF_UNIX &&
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+    if (options->sharing == LISTEN_BESIDE_OTHERS && !share_port(fd, addr))
         goto fail;
     *step = "IPV6_V6ONLY";
     if (addr->family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0)
@@ -63,6 +70,9 @@ int listener_socket(const struct addr *addr, const struct listen_options *option
     if (addr->family == AF_UNIX
             ? bind_unix(fd, addr, options) != 0
             : bind(fd, (const struct sockaddr *)&addr->sockaddr, addr->len) != 0)
+        goto fail;
+    *step = "SO_REUSEPORT";
+    if (options->sharing == LISTEN_BEFORE_OTHERS && !share_port(fd, addr))
         goto fail;
     *step = "listen";
     if (listen(fd, options->backlog) != 0)

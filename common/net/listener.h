@@ -13,7 +13,8 @@
 
 struct listen_options {
     int backlog;
-    bool reuseport; /* others may listen there, too; a unix socket has its place alone */
+    /* Who may listen there, too; a unix socket has its place alone. */
+    enum { LISTEN_ALONE, LISTEN_BEFORE_OTHERS, LISTEN_BESIDE_OTHERS } sharing;
     bool has_unix_mode;
     mode_t unix_mode; /* of a unix socket's file, never wider while it is made */
 };

@@ -49,6 +49,34 @@ class Options(Case):
         wait_until(lambda: stats_of(proxy)['pool']['client_connections'] == 1)
         self.assertEqual(self.ask(self.client(proxy), b'mn\r\n'), b'MN\r\n')
 
+    def second(self, first, *arguments):
+        """Starts another proxy of the same configuration, but for its statistics."""
+        return subprocess.Popen(
+            [os.path.join(procs.BUILD, 'cacheproxy'), '-c', first.config.name, '-a', '127.0.0.1',
+             '-s', str(procs.free_port()), *arguments], stderr=subprocess.PIPE)
+
+    def test_a_port_is_shared_among_workers_but_with_nobody_else(self):
+        for workers in '1', '3':
+            first = self.start(arguments=['-w', workers])
+            for others in '1', '2':
+                with self.second(first, '-w', others) as second:
+                    try:
+                        self.assertEqual(second.wait(20), 1)
+                    finally:
+                        second.kill()
+                    self.assertIn(b'Address already in use', second.stderr.read())
+
+    def test_reuseport_lets_others_in(self):
+        for workers in '1', '3':
+            first = self.start('reuseport: true', arguments=['-w', workers])
+            with self.second(first, '-w', workers) as second:
+                try:
+                    self.assertTrue(any(b'started' in line for line in second.stderr))
+                finally:
+                    second.terminate()
+                self.assertEqual(second.wait(20), 0)
+            self.assertEqual(self.ask(self.client(first), b'mn\r\n'), b'MN\r\n')
+
     def test_preconnect_connects_before_anybody_asks(self):
         proxy = self.start('preconnect: true', 'server_connections: 3')
         wait_until(lambda: stats_of(proxy)['pool']['node0']['server_connections'] == 3)
