@@ -2,7 +2,6 @@
  * From top to bottom: commands, replies, the socket.
  */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include "cachenode/stats.h"
 #include "cachenode/udp.h"
 #include "common/base/log.h"
+#include "common/net/listener.h"
 
 enum {
     HEADER_LEN = 8,
@@ -282,32 +282,14 @@ void udp_close_all(struct list *udps)
  * others in. */
 static int open_socket(const struct addr *addr, bool is_first, const char **step)
 {
-    static const int on = 1, buffer = SEND_BUFFER;
-    int fd = socket(addr->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
+    static const int buffer = SEND_BUFFER;
+    struct listen_options options = {.sharing =
+                                         is_first ? LISTEN_BEFORE_OTHERS : LISTEN_BESIDE_OTHERS};
+    int fd = listener_bind(addr, SOCK_DGRAM, &options, step);
 
-    *step = "socket";
-    if (fd < 0)
-        return -1;
-    *step = "IPV6_V6ONLY";
-    if (addr->family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0)
-        goto fail;
-    *step = "SO_REUSEPORT";
-    if (!is_first && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
-        goto fail;
-    *step = "bind";
-    if (bind(fd, (const struct sockaddr *)&addr->sockaddr, addr->len) != 0)
-        goto fail;
-    *step = "SO_REUSEPORT";
-    if (is_first && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
-        goto fail;
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+    if (fd >= 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
     return fd;
-
-fail:
-    error = errno;
-    close(fd);
-    errno = error;
-    return -1;
 }
 
 bool udp_sockets(const struct addr *addr, int *fds, unsigned count, const char **step)

@@ -35,55 +35,72 @@ static int bind_unix(int fd, const struct addr *addr, const struct listen_option
     return result;
 }
 
-static bool share_port(int fd, const struct addr *addr)
+static bool switch_on(int fd, int level, int option)
 {
     static const int on = 1;
 
-    return addr->family == AF_UNIX ||
-           setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0;
+    return setsockopt(fd, level, option, &on, sizeof(on)) == 0;
+}
+
+/* What an address takes before it is bound, and behind that; false: *step failed. */
+static bool bind_as(int fd, const struct addr *addr, int type, const struct listen_options *options,
+                    const char **step)
+{
+    bool is_unix = addr->family == AF_UNIX, is_stream = type == SOCK_STREAM;
+
+    /* Of a stream it overlooks connections of the past; datagrams would be shared by it. */
+    *step = "SO_REUSEADDR";
+    if (is_stream && !switch_on(fd, SOL_SOCKET, SO_REUSEADDR))
+        return false;
+    *step = "SO_REUSEPORT";
+    if (!is_unix && options->sharing == LISTEN_BESIDE_OTHERS &&
+        !switch_on(fd, SOL_SOCKET, SO_REUSEPORT))
+        return false;
+    *step = "IPV6_V6ONLY";
+    if (addr->family == AF_INET6 && !switch_on(fd, IPPROTO_IPV6, IPV6_V6ONLY))
+        return false;
+    /* Accepted sockets inherit it, which saves a call for each. */
+    *step = "TCP_NODELAY";
+    if (!is_unix && is_stream && !switch_on(fd, IPPROTO_TCP, TCP_NODELAY))
+        return false;
+    *step = "bind";
+    if (is_unix ? bind_unix(fd, addr, options) != 0
+                : bind(fd, (const struct sockaddr *)&addr->sockaddr, addr->len) != 0)
+        return false;
+    *step = "SO_REUSEPORT";
+    return is_unix || options->sharing != LISTEN_BEFORE_OTHERS ||
+           switch_on(fd, SOL_SOCKET, SO_REUSEPORT);
+}
+
+static int give_up(int fd)
+{
+    int error = errno;
+
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+int listener_bind(const struct addr *addr, int type, const struct listen_options *options,
+                  const char **step)
+{
+    int fd = socket(addr->family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    *step = "socket";
+    if (fd < 0)
+        return -1;
+    return bind_as(fd, addr, type, options, step) ? fd : give_up(fd);
 }
 
 int listener_socket(const struct addr *addr, const struct listen_options *options,
                     const char **step)
 {
-    static const int on = 1;
-    int fd = socket(addr->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int error;
+    int fd = listener_bind(addr, SOCK_STREAM, options, step);
 
-    *step = "socket";
     if (fd < 0)
         return -1;
-    *step = "SO_REUSEADDR";
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
-        goto fail;
-    *step = "SO_REUSEPORT";
-    if (options->sharing == LISTEN_BESIDE_OTHERS && !share_port(fd, addr))
-        goto fail;
-    *step = "IPV6_V6ONLY";
-    if (addr->family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0)
-        goto fail;
-    /* Accepted sockets inherit it, which saves a call for each. */
-    *step = "TCP_NODELAY";
-    if (addr->family != AF_UNIX && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
-        goto fail;
-    *step = "bind";
-    if (addr->family == AF_UNIX
-            ? bind_unix(fd, addr, options) != 0
-            : bind(fd, (const struct sockaddr *)&addr->sockaddr, addr->len) != 0)
-        goto fail;
-    *step = "SO_REUSEPORT";
-    if (options->sharing == LISTEN_BEFORE_OTHERS && !share_port(fd, addr))
-        goto fail;
     *step = "listen";
-    if (listen(fd, options->backlog) != 0)
-        goto fail;
-    return fd;
-
-fail:
-    error = errno;
-    close(fd);
-    errno = error;
-    return -1;
+    return listen(fd, options->backlog) == 0 ? fd : give_up(fd);
 }
 
 static bool is_out_of_resources(int error)

@@ -1,6 +1,6 @@
 /*
- * Listening sockets: bind, listen, accept in batches; out of descriptors, it
- * pauses and tries again by itself.
+ * Sockets that others come to: bind, and of streams listen and accept in batches; out of
+ * descriptors, it pauses and tries again by itself.
  */
 #ifndef COMMON_NET_LISTENER_H
 #define COMMON_NET_LISTENER_H
@@ -35,10 +35,14 @@ struct listener {
 };
 
 /*
- * Opens a non-blocking listening socket on `addr`; the file of a unix socket is replaced,
- * whether or not somebody listens on it.
+ * Opens a non-blocking socket of the type, SOCK_STREAM or SOCK_DGRAM, bound to `addr`; the file of
+ * a unix socket is replaced, whether or not somebody listens on it.
  * Returns it, or -1 with errno set and *step the call that failed.
  */
+int listener_bind(const struct addr *addr, int type, const struct listen_options *options,
+                  const char **step);
+
+/* The same of a stream, listening. */
 int listener_socket(const struct addr *addr, const struct listen_options *options,
                     const char **step);
 

@@ -92,8 +92,8 @@ class Connections(unittest.TestCase):
     def test_without_maxconns_fast_he_waits_until_another_goes(self):
         with procs.Node('-c', '2', '-o', 'no_maxconns_fast') as node:
             with served(node) as first:
-                second = served(node)
-                self.assertEqual(first.stats()['accepting_conns'], '0')
+                second = served(node)  # who is answered before the acceptor has gone to rest
+                wait_until(lambda: first.stats()['accepting_conns'] == '0')
                 with Talk(node.port) as third:
                     third.socket.sendall(b'mn\r\n')
                     second.close()

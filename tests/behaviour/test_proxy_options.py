@@ -38,7 +38,11 @@ class Options(Case):
 
     def test_no_more_clients_than_client_connections(self):
         proxy = self.start('client_connections: 2')
-        wait_until(lambda: stats_of(proxy)['pool']['client_connections'] == 0)
+
+        def is_alone():  # who looked whether it listens has come, and gone
+            stats = stats_of(proxy)['pool']
+            return stats['client_eof'] != 0 and stats['client_connections'] == 0
+        wait_until(is_alone)
         clients = [self.client(proxy) for _ in range(2)]
         for client in clients:
             self.assertEqual(self.ask(client, b'mn\r\n'), b'MN\r\n')
