@@ -283,6 +283,32 @@ static void flow_aged(struct store_user *user, struct sample *sample, enum segme
 
 /* --- eviction --- */
 
+void evict_remember(struct store *store, const struct item *item, uint32_t hash)
+{
+    ghosts_add(&store->ghosts, hash_table_bucket(&store->table, hash), hash, item->score,
+               store_clock(store));
+}
+
+__attribute__((noinline)) void evict_recall(struct store_user *user, struct item *item,
+                                            uint32_t hash)
+{
+    const struct store *store = user->store;
+    uint8_t clock = store_clock(store), score;
+    enum ghost ghost;
+
+    if (!tuning_of(&store->tuning.is_segmented))
+        return;
+    ghost =
+        ghosts_find(&store->ghosts, hash_table_bucket(&store->table, hash), hash, clock, &score);
+    if (ghost != GHOST_UNKNOWN)
+        user->returned = share_after(user->returned, ghost == GHOST_FOUND);
+    if (ghost == GHOST_FOUND)
+        score = score_used(&store->scores, score, clock, (uint8_t)(user->random >> 56));
+    else
+        score = (uint8_t)(clock + score_new_worth(user->returned));
+    __atomic_store_n(&item->score, score, __ATOMIC_RELAXED);
+}
+
 static void count_eviction(struct store_user *user, const struct item *item, unsigned class_id)
 {
     struct store_class_metrics *metrics = &user->classes[class_id];
@@ -325,6 +351,7 @@ static bool take_from(struct store_user *user, struct candidate *candidate)
         metric_add(&metrics->tail_reflocked, 1);
     } else if (store->options.evictions && item_segment(item) != SEGMENT_TEMP) {
         count_eviction(user, item, class_id);
+        evict_remember(store, item, hash);
         is_free = true;
     }
     if (is_free)

@@ -85,6 +85,11 @@ static struct bucket *bucket_of(const struct hash_table *table, uint32_t hash)
     return &table->buckets[bucket_index(count, mask, hash)];
 }
 
+uint32_t hash_table_bucket(const struct hash_table *table, uint32_t hash)
+{
+    return (uint32_t)(bucket_of(table, hash) - table->buckets);
+}
+
 /* From the bits that choose a bucket last. Never 0, which a free slot has. */
 static uint8_t tag_of(uint32_t hash)
 {

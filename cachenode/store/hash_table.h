@@ -54,6 +54,9 @@ static inline struct lock *hash_table_stripe(struct hash_table *table, uint32_t 
     return &table->stripes[hash % STRIPE_COUNT];
 }
 
+/* The number of the bucket that a hash belongs to at present. */
+uint32_t hash_table_bucket(const struct hash_table *table, uint32_t hash);
+
 /* NULL: not there. */
 struct item *hash_table_find(const struct hash_table *table, struct str key, uint32_t hash);
 

@@ -4,6 +4,7 @@
 #ifndef CACHENODE_STORE_INTERNAL_H
 #define CACHENODE_STORE_INTERNAL_H
 
+#include "cachenode/store/ghosts.h"
 #include "cachenode/store/hash_table.h"
 #include "cachenode/store/score.h"
 #include "cachenode/store/store.h"
@@ -34,6 +35,7 @@ struct store {
     struct store_tuning tuning; /* its numbers of 32 bits are atomic; the rest under `lock` */
     struct slab slab;
     struct hash_table table;
+    struct ghosts ghosts;
     struct score_table scores;
     struct demand demands[SLAB_CLASS_MAX];
     struct mover mover;
@@ -126,6 +128,9 @@ void item_copy_value(struct store_user *user, struct item *to, size_t offset, st
 /* Notes a use, for who decides what is evicted. */
 void item_mark_use(struct store_user *user, struct item *item);
 
+/* Bytes that the index takes, with what is remembered of evicted items. */
+uint64_t store_index_bytes(struct store *store);
+
 /* Takes the stripe that keys with this hash have. */
 static inline struct lock *store_lock_stripe(struct store *store, uint32_t hash)
 {
@@ -161,6 +166,11 @@ struct item *item_of_chunk(const struct store *store, struct item *chunk);
 /* A chunk of the class; evicts for it, and moves pages, if that is allowed. NULL: there is
  * none. */
 void *evict_take(struct store_user *user, unsigned class_id);
+
+/* An evicted item's worth is remembered, and the one that comes under a key begins with what is
+ * remembered of it. With the stripe locked. */
+void evict_remember(struct store *store, const struct item *item, uint32_t hash);
+void evict_recall(struct store_user *user, struct item *item, uint32_t hash);
 
 /* Sets the scores' clock to where it was when so much had been evicted. */
 void evict_continue_clock(struct store *store, uint64_t evicted_bytes);

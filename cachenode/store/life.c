@@ -30,7 +30,9 @@ struct store *store_create(const struct store_options *options, const char **err
     if (!slab_init(&store->slab, &options->slab, error) ||
         !hash_table_init(&store->table, &store->slab, options->hash_power, options->hash_is_fixed,
                          (uint64_t)store->slab.page_reserve *
-                             store->slab.classes[1].chunks_per_page)) {
+                             store->slab.classes[1].chunks_per_page) ||
+        !ghosts_init(&store->ghosts, store->table.bucket_max)) {
+        ghosts_free(&store->ghosts);
         hash_table_free(&store->table);
         slab_free(&store->slab);
         free(store);
@@ -42,6 +44,7 @@ struct store *store_create(const struct store_options *options, const char **err
 void store_free(struct store *store)
 {
     ASSERT(list_is_empty(&store->users));
+    ghosts_free(&store->ghosts);
     hash_table_free(&store->table);
     slab_free(&store->slab);
     free(store);
@@ -71,6 +74,7 @@ struct store_user *store_user_create(struct store *store)
     for (unsigned i = 1; i <= store->slab.class_count; i++)
         magazine_init(&store->slab, i, &user->magazines[i]);
     user->random = random_u64();
+    user->returned = SHARE_FIRST;
     lock_take(&store->lock);
     list_append(&store->users, &user->link);
     lock_give(&store->lock);

@@ -122,6 +122,7 @@ static bool vacate_locked(struct store_user *user, struct item *chunk, struct it
             note_eviction(user, item);
         metric_add(&metrics->slab_reassign_evictions_nomem, 1);
         metric_add(&user->classes[item_class(store, item)].evicted, 1);
+        evict_remember(store, item, hash);
     } else {
         metric_add(&metrics->slab_reassign_busy_nomem, 1);
         return false;
@@ -227,13 +228,13 @@ static bool move_one(struct store_user *user, unsigned from, unsigned to, bool k
 
 /* --- from where to where --- */
 
-/* A large item takes the place of many small ones; half of the ratio (on the scale of
- * logarithms) is held against it, so that it stands a chance. */
+/* A large item takes the place of many small ones: the ratio (on the scale of logarithms) is held
+ * against it, less an eighth, for worths are but guesses. */
 int move_worth_of_bytes(const struct store *store, unsigned class_id, int worth)
 {
     uint32_t size = store->slab.classes[class_id].chunk_size;
 
-    return worth - (int)(DOUBLING / 2 * log2(size));
+    return worth - (int)(DOUBLING * 7 / 8 * log2(size));
 }
 
 static bool has_free_page(struct store *store, unsigned class_id)

@@ -12,3 +12,11 @@ void score_init(struct score_table *table)
         table->gains[worth + 128] = (uint16_t)((after + 128) * 256);
     }
 }
+
+int score_new_worth(uint32_t share)
+{
+    int power = 31 - __builtin_clz(share), eighths = (int)(share << (31 - power) >> 28 & 7);
+    int worth = (power - 16) * 8 + eighths;
+
+    return worth > SCORE_NEW_MIN ? worth : SCORE_NEW_MIN;
+}

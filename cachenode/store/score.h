@@ -12,9 +12,15 @@
 #ifndef CACHENODE_STORE_SCORE_H
 #define CACHENODE_STORE_SCORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-enum { SCORE_TICKS_PER_TURNOVER = 8, SCORE_WORTH_MAX = 120, SCORE_WORTH_MIN = -112 };
+enum {
+    SCORE_TICKS_PER_TURNOVER = 8,
+    SCORE_WORTH_MAX = 120,
+    SCORE_WORTH_MIN = -112,
+    SCORE_NEW_MIN = -40
+};
 
 struct score_table {
     uint16_t gains[256]; /* by worth + 128: the worth after a use, +128, times 256 */
@@ -37,5 +43,23 @@ static inline uint8_t score_used(const struct score_table *table, uint8_t score,
 
     return (uint8_t)((gain >> 8) - 128 + clock);
 }
+
+/*
+ * What seems new was perhaps here before: in a scan hardly ever, in other streams often. The
+ * share of those that were is in parts of SHARE_WHOLE, averaged over about SHARE_WINDOW of
+ * them, and never 0; while nothing is known it is SHARE_FIRST.
+ */
+enum { SHARE_WHOLE = 1 << 16, SHARE_FIRST = SHARE_WHOLE / 8, SHARE_WINDOW = 512 };
+
+/* The share after one more. */
+static inline uint32_t share_after(uint32_t share, bool was_here)
+{
+    return was_here ? share + (SHARE_WHOLE - share) / SHARE_WINDOW : share - share / SHARE_WINDOW;
+}
+
+/* How an item stands that is really new: half-way, by logarithms, between the use that it had
+ * and that part of one that is the share; but not so far below those that came before the share
+ * was known that they would stay for many turnovers. */
+int score_new_worth(uint32_t share);
 
 #endif

@@ -11,7 +11,7 @@
 
 /* Without word from the operator, steps of 8 bytes up to FINE_MAX, then of a sixteenth, and
  * above MEDIUM_MAX, where items are few and each class has a page at least, of an eighth. */
-enum { FINE_MAX = 256, MEDIUM_MAX = 1024, FACTOR_PERCENT = 125, MIN_SIZE = 48 };
+enum { FINE_MIN = 56, FINE_MAX = 256, MEDIUM_MAX = 1024, FACTOR_PERCENT = 125, MIN_SIZE = 48 };
 
 /* Pages that ids of 32 bits reach. */
 enum { PAGE_NUMBER_MAX = 1 << (32 + 3 - PAGE_SHIFT), PAGES_LOOKED_AT = 8, SHUNNED = 32 };
@@ -85,7 +85,7 @@ static void lay_out(struct slab *slab, const struct slab_options *options)
                 class_init(slab, round_up(options->sizes.sizes[i]));
         }
     } else if (is_default) {
-        lay_out_fine(slab, smallest);
+        lay_out_fine(slab, FINE_MIN);
     } else {
         lay_out_by_factor(slab, smallest, options->factor);
     }

@@ -465,7 +465,9 @@ bool item_link(struct store_user *user, struct item *item, uint32_t hash, struct
         mark_score(user, item);
         hash_table_replace(&store->table, old, item, hash);
         item_leave(user, old);
-    } else if (!hash_table_add(&store->table, item, hash)) {
+    } else if (hash_table_add(&store->table, item, hash)) {
+        evict_recall(user, item, hash);
+    } else {
         return false;
     }
     item_set_used(item, item_peek(item) | ITEM_LINKED |

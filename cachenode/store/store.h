@@ -124,6 +124,7 @@ struct store_user {
     struct store_class_gauges gauges[SLAB_CLASS_MAX];
     struct magazine magazines[SLAB_CLASS_MAX];
     uint64_t random;
+    uint32_t returned;    /* share (score.h) of new items that had been evicted */
     struct watch_log log; /* for those who watch; opened by whom the user belongs to, if at all */
     struct list link;     /* among the store's users, whose numbers are summed */
 };

@@ -256,6 +256,13 @@ void store_sweep_flushed(struct store_user *user)
         crawl_bucket(user, bucket);
 }
 
+uint64_t store_index_bytes(struct store *store)
+{
+    uint32_t count = __atomic_load_n(&store->table.bucket_count, __ATOMIC_RELAXED);
+
+    return hash_table_bytes(&store->table) + ghosts_bytes(count);
+}
+
 bool store_grow(struct store_user *user)
 {
     struct hash_table *table = &user->store->table;
@@ -264,6 +271,6 @@ bool store_grow(struct store_user *user)
         return false;
     for (unsigned i = 0; i < GROW_BUCKETS && hash_table_is_crowded(table); i++)
         hash_table_grow(table, store_hash);
-    slab_charge(&user->store->slab, hash_table_bytes(table));
+    slab_charge(&user->store->slab, store_index_bytes(user->store));
     return hash_table_is_crowded(table);
 }

@@ -59,7 +59,7 @@ void store_totals(struct store *store, struct store_totals *totals)
         .hash_power = 31 - (unsigned)__builtin_clz(buckets) + 3,
         .crawler_starts = __atomic_load_n(&store->crawl_starts, __ATOMIC_RELAXED),
         .crawler_running = __atomic_load_n(&store->crawl_is_running, __ATOMIC_RELAXED),
-        .hash_bytes = hash_table_bytes(&store->table),
+        .hash_bytes = store_index_bytes(store),
         .hash_is_expanding = (buckets & (buckets - 1)) != 0,
         .juggles = __atomic_load_n(&store->juggles, __ATOMIC_RELAXED),
         .is_moving = __atomic_load_n(&store->mover.page, __ATOMIC_RELAXED) != 0,

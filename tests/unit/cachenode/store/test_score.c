@@ -56,8 +56,38 @@ START_TEST(a_use_never_lowers_the_worth)
 }
 END_TEST
 
+START_TEST(what_is_new_is_worth_less_the_fewer_of_its_like_return)
+{
+    ck_assert_int_eq(score_new_worth(SHARE_WHOLE), 0);
+    ck_assert_int_eq(score_new_worth(SHARE_WHOLE / 4), -16);
+    for (uint32_t share = 2; share <= SHARE_WHOLE; share++)
+        ck_assert_int_ge(score_new_worth(share), score_new_worth(share - 1));
+}
+END_TEST
+
+START_TEST(a_share_follows_what_is_seen_and_stays_above_nothing)
+{
+    uint32_t share = SHARE_WHOLE;
+
+    for (int i = 0; i < 10 * SHARE_WINDOW; i++)
+        share = share_after(share, i % 4 == 0);
+    ck_assert_uint_gt(share, SHARE_WHOLE / 5);
+    ck_assert_uint_lt(share, SHARE_WHOLE / 3);
+    for (int i = 0; i < 10 * SHARE_WINDOW; i++)
+        share = share_after(share, false);
+    ck_assert_uint_gt(share, 0);
+    ck_assert_int_eq(score_new_worth(share), SCORE_NEW_MIN);
+    for (int i = 0; i < 10 * SHARE_WINDOW; i++)
+        share = share_after(share, true);
+    ck_assert_uint_le(share, SHARE_WHOLE);
+    ck_assert_int_ge(score_new_worth(share), -1);
+}
+END_TEST
+
 UNIT_MAIN("score", score_init(&table); tcase_add_test(tests, a_second_use_doubles_the_worth);
           tcase_add_test(tests, worth_fades_with_the_clock_alone);
           tcase_add_test(tests, use_makes_up_for_age_and_age_for_use);
           tcase_add_test(tests, worth_stays_within_bounds_however_often_something_is_used);
-          tcase_add_test(tests, a_use_never_lowers_the_worth);)
+          tcase_add_test(tests, a_use_never_lowers_the_worth);
+          tcase_add_test(tests, what_is_new_is_worth_less_the_fewer_of_its_like_return);
+          tcase_add_test(tests, a_share_follows_what_is_seen_and_stays_above_nothing);)

@@ -117,7 +117,7 @@ END_TEST
 
 START_TEST(a_page_that_may_stay_has_all_its_chunks)
 {
-    static void *chunks[PAGE_SIZE / 72];
+    static void *chunks[PAGE_SIZE / 56];
     unsigned count;
     uint32_t page;
 

@@ -234,6 +234,91 @@ START_TEST(a_full_store_evicts_the_oldest_and_keeps_the_newest)
 }
 END_TEST
 
+/* How an item stands; far below all others when it is not there. */
+static int worth_of(const char *name)
+{
+    struct str key = str_of(name);
+    uint32_t hash = store_hash(key);
+    struct item *item = store_find(user, key, hash);
+    int worth = -1000;
+
+    if (item != NULL) {
+        worth = score_worth(item->score, store_clock(store));
+        store_get_end(user, hash);
+    }
+    return worth;
+}
+
+/* Stores what is never asked for, many times what there is memory for. */
+static void store_in_passing(const char *prefix, int count)
+{
+    static char value[1000];
+    char name[32];
+
+    for (int i = 0; i < count; i++) {
+        snprintf(name, sizeof(name), "%s%d", prefix, i);
+        ck_assert_int_eq(put(name, (struct str){value, sizeof(value)}, STORE_SET), STORE_STORED);
+    }
+}
+
+START_TEST(what_comes_back_is_worth_more_than_what_is_new)
+{
+    static char value[1000];
+    int returned = 0;
+    char name[32];
+
+    open_store(4, true);
+    store_in_passing("first", 20000);
+    ck_assert_int_lt(worth_of("first19999"), -24);
+    for (int i = 0; i < 10000 && returned < 10; i++) {
+        snprintf(name, sizeof(name), "first%d", 16000 - i);
+        if (store_has(user, name))
+            continue;
+        put(name, (struct str){value, sizeof(value)}, STORE_SET);
+        returned += worth_of(name) >= 0;
+    }
+    ck_assert_int_eq(returned, 10);
+    close_store();
+}
+END_TEST
+
+START_TEST(what_is_used_survives_what_passes_by)
+{
+    static char value[1000];
+    char name[32];
+    int found = 0;
+
+    open_store(4, true);
+    store_in_passing("first", 20000);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof(name), "used%d", i);
+        put(name, (struct str){value, sizeof(value)}, STORE_SET);
+        ck_assert(store_has(user, name));
+    }
+    store_in_passing("second", 20000);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof(name), "used%d", i);
+        found += store_has(user, name);
+    }
+    ck_assert_int_gt(found, 900);
+    close_store();
+}
+END_TEST
+
+START_TEST(where_the_least_recent_go_first_nothing_is_worth_less_for_being_new)
+{
+    struct store_tuning tuning;
+
+    open_store(4, true);
+    store_get_tuning(store, &tuning);
+    tuning.is_segmented = 0;
+    store_set_tuning(store, &tuning);
+    store_in_passing("first", 20000);
+    ck_assert_int_ge(worth_of("first19999"), -1);
+    close_store();
+}
+END_TEST
+
 START_TEST(without_evictions_a_full_store_refuses_and_loses_nothing)
 {
     static char value[10000];
@@ -419,6 +504,10 @@ UNIT_MAIN("store", tcase_add_test(tests, values_of_every_size_come_back);
           tcase_add_test(tests, an_immediate_flush_leaves_a_waiting_one_in_force);
           tcase_add_test(tests, an_item_that_is_over_is_not_found_and_its_memory_is_reclaimed);
           tcase_add_test(tests, a_full_store_evicts_the_oldest_and_keeps_the_newest);
+          tcase_add_test(tests, what_comes_back_is_worth_more_than_what_is_new);
+          tcase_add_test(tests, what_is_used_survives_what_passes_by);
+          tcase_add_test(tests,
+                         where_the_least_recent_go_first_nothing_is_worth_less_for_being_new);
           tcase_add_test(tests, without_evictions_a_full_store_refuses_and_loses_nothing);
           tcase_add_test(tests, the_index_grows_and_every_key_stays_found);
           tcase_add_test(tests, increments_of_many_threads_add_up_while_the_lists_are_balanced);
