@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "common/base/log.h"
 #include "proxy/advice.h"
 
 enum { ADVICE_MAX = 1024 };
@@ -62,4 +63,14 @@ void advice_give(const struct config *config, void (*say)(const char *text))
         look_at_hash(&config->pools[i], say);
         look_at_weights(&config->pools[i], say);
     }
+}
+
+static void log_one(const char *text)
+{
+    log_warning("%s", text);
+}
+
+void advice_log(const struct config *config)
+{
+    advice_give(config, log_one);
 }

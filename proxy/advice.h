@@ -10,4 +10,7 @@
 /* Calls `say` with a line for each such thing, without a newline. */
 void advice_give(const struct config *config, void (*say)(const char *text));
 
+/* The same, to the log. */
+void advice_log(const struct config *config);
+
 #endif

@@ -44,11 +44,6 @@ static void print_advice(const char *text)
     fprintf(stderr, "cacheproxy: warning: %s\n", text);
 }
 
-static void log_advice(const char *text)
-{
-    log_warning("%s", text);
-}
-
 /* What only looks at the configuration; returns false when there is more to do. */
 static bool answer_from(const struct config *config, const struct proxy_options *options)
 {
@@ -90,7 +85,7 @@ static int run(const struct proxy_options *options)
         config_release(config);
         return 1;
     }
-    advice_give(config, log_advice);
+    advice_log(config);
     status = proxy_run(options, config);
     config_release(config);
     return status;

@@ -140,11 +140,6 @@ static void worker_done(struct loop_post *post)
         finish(reload);
 }
 
-static void log_advice(const char *text)
-{
-    log_warning("%s", text);
-}
-
 static void refuse(struct reload *reload, struct config *next, const char *why)
 {
     reload->failed_count++;
@@ -176,7 +171,7 @@ void reload_start(struct reload *reload)
         return;
     }
     log_changes(reload->config, next);
-    advice_give(next, log_advice);
+    advice_log(next);
     reload->next = next;
     reload->open_count = reload->worker_count;
     for (unsigned i = 0; i < reload->worker_count; i++) {
