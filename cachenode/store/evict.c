@@ -289,6 +289,20 @@ void evict_remember(struct store *store, const struct item *item, uint32_t hash)
                store_clock(store));
 }
 
+/* Of items that are loaded once and not asked for, the first to come are the first to go: so
+ * none begins below what its class evicts, if that came when nothing was known yet. */
+static int new_worth(const struct store_user *user, const struct item *item)
+{
+    const struct store *store = user->store;
+    const struct demand *demand = &store->demands[item_class(store, item)];
+    int worth = score_new_worth(user->returned), first = score_new_worth(SHARE_FIRST);
+    int margin = __atomic_load_n(&demand->margin, __ATOMIC_RELAXED);
+
+    if (margin > first)
+        margin = first;
+    return worth > margin ? worth : margin;
+}
+
 __attribute__((noinline)) void evict_recall(struct store_user *user, struct item *item,
                                             uint32_t hash)
 {
@@ -305,7 +319,7 @@ __attribute__((noinline)) void evict_recall(struct store_user *user, struct item
     if (ghost == GHOST_FOUND)
         score = score_used(&store->scores, score, clock, (uint8_t)(user->random >> 56));
     else
-        score = (uint8_t)(clock + score_new_worth(user->returned));
+        score = (uint8_t)(clock + new_worth(user, item));
     __atomic_store_n(&item->score, score, __ATOMIC_RELAXED);
 }
 

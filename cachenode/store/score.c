@@ -16,7 +16,6 @@ void score_init(struct score_table *table)
 int score_new_worth(uint32_t share)
 {
     int power = 31 - __builtin_clz(share), eighths = (int)(share << (31 - power) >> 28 & 7);
-    int worth = (power - 16) * 8 + eighths;
 
-    return worth > SCORE_NEW_MIN ? worth : SCORE_NEW_MIN;
+    return (power - 16) * 8 + eighths;
 }

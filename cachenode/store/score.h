@@ -15,12 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum {
-    SCORE_TICKS_PER_TURNOVER = 8,
-    SCORE_WORTH_MAX = 120,
-    SCORE_WORTH_MIN = -112,
-    SCORE_NEW_MIN = -40
-};
+enum { SCORE_TICKS_PER_TURNOVER = 8, SCORE_WORTH_MAX = 120, SCORE_WORTH_MIN = -112 };
 
 struct score_table {
     uint16_t gains[256]; /* by worth + 128: the worth after a use, +128, times 256 */
@@ -58,8 +53,7 @@ static inline uint32_t share_after(uint32_t share, bool was_here)
 }
 
 /* How an item stands that is really new: half-way, by logarithms, between the use that it had
- * and that part of one that is the share; but not so far below those that came before the share
- * was known that they would stay for many turnovers. */
+ * and that part of one that is the share. */
 int score_new_worth(uint32_t share);
 
 #endif

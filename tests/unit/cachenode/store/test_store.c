@@ -261,6 +261,22 @@ static void store_in_passing(const char *prefix, int count)
     }
 }
 
+START_TEST(of_what_is_loaded_once_the_newest_stay)
+{
+    int found = 0;
+    char name[32];
+
+    open_store(8, true);
+    store_in_passing("key", 15000);
+    for (int i = 0; i < 3000; i++) {
+        snprintf(name, sizeof(name), "key%d", 14999 - i);
+        found += store_has(user, name);
+    }
+    ck_assert_int_gt(found, 2950);
+    close_store();
+}
+END_TEST
+
 START_TEST(what_comes_back_is_worth_more_than_what_is_new)
 {
     static char value[1000];
@@ -504,6 +520,7 @@ UNIT_MAIN("store", tcase_add_test(tests, values_of_every_size_come_back);
           tcase_add_test(tests, an_immediate_flush_leaves_a_waiting_one_in_force);
           tcase_add_test(tests, an_item_that_is_over_is_not_found_and_its_memory_is_reclaimed);
           tcase_add_test(tests, a_full_store_evicts_the_oldest_and_keeps_the_newest);
+          tcase_add_test(tests, of_what_is_loaded_once_the_newest_stay);
           tcase_add_test(tests, what_comes_back_is_worth_more_than_what_is_new);
           tcase_add_test(tests, what_is_used_survives_what_passes_by);
           tcase_add_test(tests,
