@@ -82,8 +82,9 @@ class Stalls(unittest.TestCase):
         LATE_REQUESTS=10000000 for the long run."""
         batch, batches = 500, int(os.environ.get('LATE_REQUESTS', 200000)) // 500
 
+        chance = random.Random(SEED)  # of all connections: each would else begin with the same
+
         def talk(connection):
-            chance = random.Random(SEED)
             kept = b''
             while data := connection.recv(65536):
                 *lines, kept = (kept + data).split(b'\r\n')
