@@ -180,10 +180,6 @@ bool chain_stow(struct chain *chain, struct str bytes)
 /* Drops the first `len` bytes, which have gone where they should. */
 static void drop_front(struct chain *chain, size_t len)
 {
-    if (len == chain->len) {
-        chain_clear(chain);
-        return;
-    }
     chain->len -= len;
     while (chain->count != 0) {
         struct slice *slice = slice_at(chain, 0);
@@ -198,6 +194,8 @@ static void drop_front(struct chain *chain, size_t len)
         chain->count--;
     }
     chain->tail_at += (unsigned)len;
+    if (chain->len == 0)
+        become_empty(chain);
 }
 
 bool chain_move(struct chain *from, struct chain *to)
@@ -321,9 +319,13 @@ ssize_t chain_write(struct chain *chain, int fd)
             break;
         if (sent < 0)
             return -1;
+        if ((size_t)sent == left) {
+            chain_clear(chain);
+            break;
+        }
         drop_front(chain, (size_t)sent);
         /* Less than it was given, and the socket is full: the next call would only say so. */
-        if ((size_t)sent < left && !is_cut)
+        if (!is_cut)
             break;
     }
     return (ssize_t)(before - chain->len);
