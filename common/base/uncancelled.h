@@ -1,5 +1,5 @@
 /*
- * recv and send without a point of cancellation. glibc's spend 45 instructions per call, two
+ * recv and send without a point of cancellation. glibc's spend some 40 instructions per call, two
  * of them locked, on whether the thread is being cancelled, as soon as there is a second thread;
  * nobody is cancelled here. The sanitizers only know glibc's.
  */
