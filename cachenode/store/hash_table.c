@@ -29,24 +29,13 @@ static void *reserve(size_t len)
     return base == MAP_FAILED ? NULL : base;
 }
 
-static uint32_t mask_of(uint32_t bucket_count)
-{
-    return UINT32_MAX >> __builtin_clz(bucket_count);
-}
-
-static void set_bucket_count(struct hash_table *table, uint32_t count)
-{
-    __atomic_store_n(&table->bucket_mask, mask_of(count), __ATOMIC_RELAXED);
-    __atomic_store_n(&table->bucket_count, count, __ATOMIC_RELEASE);
-}
-
 bool hash_table_init(struct hash_table *table, const struct slab *slab, unsigned power,
                      bool is_fixed, uint64_t item_max)
 {
     uint64_t count = ((uint64_t)1 << power) / 8;
 
     *table = (struct hash_table){.slab = slab, .spare_used = 1};
-    set_bucket_count(table, count < BUCKETS_MIN ? BUCKETS_MIN : (uint32_t)count);
+    table->bucket_count = count < BUCKETS_MIN ? BUCKETS_MIN : (uint32_t)count;
     table->bucket_max = table->bucket_count;
     while (!is_fixed && table->bucket_max < item_max / CROWDED)
         table->bucket_max *= 2;
@@ -67,27 +56,24 @@ void hash_table_free(struct hash_table *table)
         munmap(table->spares, table->spare_max * sizeof(struct spare));
 }
 
-/* The bucket that a hash belongs to when `count` of them are in use. */
-static uint32_t bucket_index(uint32_t count, uint32_t mask, uint32_t hash)
+/* The bucket that a hash belongs to when `count` of them are in use. A split in another
+ * stripe that happens meanwhile makes no difference to the answer. */
+static uint32_t bucket_index(uint32_t count, uint32_t hash)
 {
+    uint32_t mask = UINT32_MAX >> __builtin_clz(count);
     uint32_t index = hash & mask;
 
     return index < count ? index : hash & (mask >> 1);
 }
 
-/* A split in another stripe that happens meanwhile makes no difference to the answer, nor does
- * it if its mask is seen and its count is not. */
-static struct bucket *bucket_of(const struct hash_table *table, uint32_t hash)
-{
-    uint32_t count = __atomic_load_n(&table->bucket_count, __ATOMIC_ACQUIRE);
-    uint32_t mask = __atomic_load_n(&table->bucket_mask, __ATOMIC_RELAXED);
-
-    return &table->buckets[bucket_index(count, mask, hash)];
-}
-
 uint32_t hash_table_bucket(const struct hash_table *table, uint32_t hash)
 {
-    return (uint32_t)(bucket_of(table, hash) - table->buckets);
+    return bucket_index(__atomic_load_n(&table->bucket_count, __ATOMIC_ACQUIRE), hash);
+}
+
+static struct bucket *bucket_of(const struct hash_table *table, uint32_t hash)
+{
+    return &table->buckets[hash_table_bucket(table, hash)];
 }
 
 /* From the bits that choose a bucket last. Never 0, which a free slot has. */
@@ -128,8 +114,7 @@ static unsigned match_tag(const struct bucket *bucket, uint8_t tag)
     const word *words = (const word *)(const void *)bucket->tags;
     __m128i tags = _mm_set_epi64x(__atomic_load_n(&words[1], __ATOMIC_RELAXED),
                                   __atomic_load_n(&words[0], __ATOMIC_RELAXED));
-    __m128i wanted = _mm_set1_epi32((int)(tag * 0x01010101u));
-    unsigned found = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, wanted));
+    unsigned found = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, _mm_set1_epi8((char)tag)));
 
     return found & ((1u << BUCKET_SLOTS) - 1);
 #else
@@ -328,7 +313,7 @@ void hash_table_expect(struct hash_table *table, uint64_t item_count)
     if (count > table->bucket_max)
         count = table->bucket_max;
     if (count > table->bucket_count)
-        set_bucket_count(table, (uint32_t)count);
+        table->bucket_count = (uint32_t)count;
 }
 
 bool hash_table_is_crowded(const struct hash_table *table)
@@ -342,7 +327,7 @@ bool hash_table_is_crowded(const struct hash_table *table)
 void hash_table_grow(struct hash_table *table, uint32_t (*hash_of)(struct str key))
 {
     uint32_t to = table->bucket_count;
-    uint32_t from = to & (mask_of(to) >> 1);
+    uint32_t from = to & ((UINT32_MAX >> __builtin_clz(to)) >> 1);
     struct lock *stripe = hash_table_stripe(table, from);
     struct run run = run_of(&table->buckets[from]);
 
@@ -355,13 +340,13 @@ void hash_table_grow(struct hash_table *table, uint32_t (*hash_of)(struct str ke
             if (id == 0)
                 continue;
             hash = hash_of(item_key(slab_at(table->slab, id)));
-            if (bucket_index(to + 1, mask_of(to + 1), hash) == from)
+            if (bucket_index(to + 1, hash) == from)
                 continue;
             ASSERT(bucket_add(table, &table->buckets[to], tag_of(hash), id));
             slot_set(&run, slot, 0, 0);
         }
     } while (run_next(table, &run));
-    set_bucket_count(table, to + 1);
+    __atomic_store_n(&table->bucket_count, to + 1, __ATOMIC_RELEASE);
     bucket_tidy(table, &table->buckets[from]);
     lock_give(stripe);
 }

@@ -36,7 +36,6 @@ struct hash_table {
     struct spare *spares;
     uint64_t bucket_max, spare_max;
     uint32_t bucket_count; /* in use, atomic; between two powers of two while it grows */
-    uint32_t bucket_mask;  /* atomic; as many ones as its number has digits in binary */
     uint64_t item_count;   /* atomic */
     struct lock spare_lock;
     uint32_t spare_used, spare_free; /* spares ever used; chain of free ones */
