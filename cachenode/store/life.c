@@ -32,10 +32,7 @@ struct store *store_create(const struct store_options *options, const char **err
                          (uint64_t)store->slab.page_reserve *
                              store->slab.classes[1].chunks_per_page) ||
         !ghosts_init(&store->ghosts, store->table.bucket_max)) {
-        ghosts_free(&store->ghosts);
-        hash_table_free(&store->table);
-        slab_free(&store->slab);
-        free(store);
+        store_free(store);
         return NULL;
     }
     return store;
