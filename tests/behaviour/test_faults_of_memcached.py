@@ -41,6 +41,23 @@ def run_all(*functions):
         raise raised[0]
 
 
+def run_under_load(node, texts, function):
+    """Runs it while clients, one for each text, say theirs over and over."""
+    is_over = threading.Event()
+
+    def load(text):
+        with Talk(node) as talk:
+            while not is_over.is_set():
+                talk.answer(text)
+
+    def run():
+        try:
+            function()
+        finally:
+            is_over.set()
+    run_all(run, *[lambda text=each: load(text) for each in texts])
+
+
 class Commands(Faults):
     # D-01: kills Debian's memcached
     def test_a_watcher_is_told_of_a_value_that_is_too_large(self):
@@ -118,12 +135,6 @@ class Commands(Faults):
     # D-06
     def test_watchers_come_and_go_under_load(self):
         node = self.start('-t', '4')
-        is_over = threading.Event()
-
-        def load():
-            with Talk(node) as talk:
-                while not is_over.is_set():
-                    talk.answer(b'set k 0 0 1\r\nx\r\n' + b'get k absent\r\n' * 50)
 
         def watch():
             for _ in range(300 * SCALE):
@@ -131,12 +142,8 @@ class Commands(Faults):
                     self.assertIn(talk.line(b'watch fetchers\r\n').split()[0],
                                   (b'OK', b'WATCHER_TOO_MANY'))
 
-        def watch_all():
-            try:
-                run_all(watch, watch)
-            finally:
-                is_over.set()
-        run_all(load, watch_all)
+        load = b'set k 0 0 1\r\nx\r\n' + b'get k absent\r\n' * 50
+        run_under_load(node, [load], lambda: run_all(watch, watch))
 
     # D-07
     def test_pages_are_reassigned_between_any_two_numbers(self):
@@ -383,22 +390,13 @@ class SideBySide(Faults):
     # D-17
     def test_what_was_deleted_is_not_there_although_it_was_counted_up(self):
         node = self.start('-t', '4')
-        is_over = threading.Event()
-
-        def count():
-            with Talk(node) as talk:
-                while not is_over.is_set():
-                    talk.answer(b'incr n 1\r\n' * 50)
 
         def delete():
-            try:
-                with Talk(node) as talk:
-                    for _ in range(400 * SCALE):
-                        said = talk.lines(b'set n 0 0 1\r\n0\r\ndelete n\r\nget n\r\n', 3)
-                        self.assertEqual(said, [b'STORED\r\n', b'DELETED\r\n', b'END\r\n'])
-            finally:
-                is_over.set()
-        run_all(count, count, count, delete)
+            with Talk(node) as talk:
+                for _ in range(400 * SCALE):
+                    said = talk.lines(b'set n 0 0 1\r\n0\r\ndelete n\r\nget n\r\n', 3)
+                    self.assertEqual(said, [b'STORED\r\n', b'DELETED\r\n', b'END\r\n'])
+        run_under_load(node, [b'incr n 1\r\n' * 50] * 3, delete)
 
     # D-18
     def test_values_stay_whole_while_pages_move_and_uploads_stall(self):
@@ -471,24 +469,16 @@ class SideBySide(Faults):
     # D-30
     def test_nothing_older_than_a_flush_outlives_it(self):
         node = self.start('-t', '4')
-        is_over = threading.Event()
-
-        def change(number):
-            with Talk(node) as talk:
-                while not is_over.is_set():
-                    talk.answer(b'incr n 1\r\ntouch n 100\r\nset x%d 0 0 1\r\nx\r\n' % number * 20)
 
         def flush():
-            try:
-                with Talk(node) as talk:
-                    for i in range(100 * SCALE):
-                        # Who increments makes a new item of an old one, which has to go, too.
-                        said = talk.lines(b'set n 0 0 1\r\n1\r\nset o 0 0 1\r\no\r\nflush_all\r\n'
-                                          b'get n\r\nget o\r\n', 5)
-                        self.assertEqual(said, [b'STORED\r\n'] * 2 + [b'OK\r\n'] + [b'END\r\n'] * 2)
-            finally:
-                is_over.set()
-        run_all(*[lambda number=i: change(number) for i in range(7)], flush)
+            with Talk(node) as talk:
+                for _ in range(100 * SCALE):
+                    # Who increments makes a new item of an old one, which has to go, too.
+                    said = talk.lines(b'set n 0 0 1\r\n1\r\nset o 0 0 1\r\no\r\nflush_all\r\n'
+                                      b'get n\r\nget o\r\n', 5)
+                    self.assertEqual(said, [b'STORED\r\n'] * 2 + [b'OK\r\n'] + [b'END\r\n'] * 2)
+        change = b'incr n 1\r\ntouch n 100\r\nset x%d 0 0 1\r\nx\r\n'
+        run_under_load(node, [change % i * 20 for i in range(7)], flush)
 
 
 class ComingAndGoing(Faults):

@@ -81,12 +81,25 @@ START_TEST(trying_a_lock_never_waits)
 }
 END_TEST
 
+enum { PATH_ROOM = 64 };
+
+/* Logs to a new file from now on, whose name goes to `path`. Returns a descriptor to read it by. */
+static int log_to_file(char *path)
+{
+    int fd;
+
+    snprintf(path, PATH_ROOM, "/tmp/cachepool-test-log-%d", (int)getpid());
+    fd = open(path, O_RDONLY | O_CREAT | O_TRUNC, 0600);
+    ck_assert_int_ge(fd, 0);
+    ck_assert(log_open(path));
+    return fd;
+}
+
 START_TEST(a_log_line_cannot_be_forged_by_what_it_quotes)
 {
-    char path[] = "/tmp/cachepool-test-log-XXXXXX", text[512] = {0};
-    int fd = mkstemp(path);
+    char path[PATH_ROOM], text[512] = {0};
+    int fd = log_to_file(path);
 
-    ck_assert(log_open(path));
     log_notice("client said '%s'", "x\nforged\x1b[2J");
     log_info("not wanted at this level");
     ck_assert_int_gt(read(fd, text, sizeof(text) - 1), 0);
@@ -99,10 +112,9 @@ END_TEST
 
 START_TEST(a_rotated_log_goes_on_in_a_new_file)
 {
-    char path[] = "/tmp/cachepool-test-log-XXXXXX", moved[64], text[256] = {0};
-    int fd = mkstemp(path);
+    char path[PATH_ROOM], moved[PATH_ROOM + 2], text[256] = {0};
+    int fd = log_to_file(path);
 
-    ck_assert(log_open(path));
     snprintf(moved, sizeof(moved), "%s.1", path);
     ck_assert_int_eq(rename(path, moved), 0);
     log_reopen();
