@@ -261,10 +261,10 @@ static void link_connected(struct conn *conn)
     struct upstream_link *link = container_of(conn, struct upstream_link, conn);
 
     if (link->server->pool_config->tcpkeepalive)
-        setsockopt(conn->fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+        setsockopt(conn_fd(conn), SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
     /* A peer that is gone without a word is noticed also while nothing is asked. */
     if (link->server->timeout_ms != 0)
-        setsockopt(conn->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &link->server->timeout_ms,
+        setsockopt(conn_fd(conn), IPPROTO_TCP, TCP_USER_TIMEOUT, &link->server->timeout_ms,
                    sizeof(link->server->timeout_ms));
     link->is_connected = true;
     metric_add(&link->server->metrics.server_connections, 1);

@@ -17,9 +17,9 @@ static void session_begin(struct session *session, struct client *client)
     struct client_context *context = client_context_of(client);
     struct prefixes *prefixes = context->source->prefixes;
 
-    context->user->log.client_fd = client->conn.fd;
+    context->user->log.client_fd = conn_fd(&client->conn);
     session->out = &client->conn.out;
-    session->fd = client->conn.fd;
+    session->fd = conn_fd(&client->conn);
     session->user = context->user;
     session->metrics = &context->metrics;
     session->source = context->source;
@@ -39,10 +39,10 @@ static void count_bytes(struct client *client)
 {
     struct worker_metrics *metrics = &client_context_of(client)->metrics;
 
-    metric_add(&metrics->bytes_read, client->conn.bytes_read);
-    metric_add(&metrics->bytes_written, client->conn.bytes_written);
-    client->conn.bytes_read = 0;
-    client->conn.bytes_written = 0;
+    metric_add(&metrics->bytes_read, client->conn.loop->bytes_read);
+    metric_add(&metrics->bytes_written, client->conn.loop->bytes_written);
+    client->conn.loop->bytes_read = 0;
+    client->conn.loop->bytes_written = 0;
 }
 
 /* After running requests: has replies written, ends what is to end, holds back who does not
@@ -209,8 +209,8 @@ static void note_conn(struct client *client, enum watch_event_type type, const c
     if (!watch_wants(log, WATCH_CONNEVENTS))
         return;
     if (client->peer == NULL)
-        client->peer = peer_of(client->conn.fd);
-    log->client_fd = client->conn.fd;
+        client->peer = peer_of(conn_fd(&client->conn));
+    log->client_fd = conn_fd(&client->conn);
     watch_note_conn(log, type, client->peer, reason);
 }
 
@@ -218,7 +218,7 @@ static void note_conn(struct client *client, enum watch_event_type type, const c
 static void hand_to_watch(struct client *client, const struct session *session)
 {
     if (client->peer == NULL)
-        client->peer = peer_of(client->conn.fd);
+        client->peer = peer_of(conn_fd(&client->conn));
     client->watched = session->watched;
     conn_release(&client->conn);
 }
@@ -232,10 +232,10 @@ static bool is_watcher_now(struct client *client)
     if (client->watched == 0)
         return false;
     if (client->conn.end == CONN_END_RELEASED) {
-        if (watch_enter(watch, client->conn.fd, client->watched, client->peer))
+        if (watch_enter(watch, conn_fd(&client->conn), client->watched, client->peer))
             return true;
         log_limited(LOG_ERROR, "out of memory for a watcher");
-        close(client->conn.fd);
+        close(conn_fd(&client->conn));
     }
     watch_dismiss(watch);
     return false;
@@ -356,7 +356,7 @@ void client_visit_all(struct client_context *context,
     LIST_EACH (&context->clients, each, after) {
         const struct client *client = container_of(each, struct client, link);
 
-        visit(arg, &(struct client_info){client->conn.fd, idle_of(client)});
+        visit(arg, &(struct client_info){conn_fd(&client->conn), idle_of(client)});
     }
     lock_give(&context->lock);
 }

@@ -35,8 +35,8 @@ static void arm(struct conn *conn)
     conn->armed = (uint8_t)what;
     if (what == 0)
         return;
-    event_assign(&conn->event, conn->loop->base, conn->fd, (short)(what | EV_PERSIST), conn_event,
-                 conn);
+    event_assign(&conn->event, conn->loop->base, conn_fd(conn), (short)(what | EV_PERSIST),
+                 conn_event, conn);
     event_add(&conn->event, NULL);
 }
 
@@ -164,14 +164,14 @@ static void read_to_dest(struct conn *conn, struct block *block)
 {
     size_t dest_len = conn->dest_len;
     struct iovec parts[2] = {{conn->dest, dest_len}, {block->data, block->size}};
-    ssize_t len = readv(conn->fd, parts, 2);
+    ssize_t len = readv(conn_fd(conn), parts, 2);
     size_t beyond;
 
     if (len <= 0) {
         conn_read_failed(conn, len);
         return;
     }
-    conn->bytes_read += (uint32_t)len;
+    conn->loop->bytes_read += (uint64_t)len;
     if ((size_t)len < dest_len) {
         conn->dest += len;
         conn->dest_len -= (uint32_t)len;
@@ -199,12 +199,12 @@ static void read_to_kept(struct conn *conn)
         block = conn->kept;
         end = conn->kept_len;
     }
-    len = uncancelled_recv(conn->fd, block->data + end, block->size - end);
+    len = uncancelled_recv(conn_fd(conn), block->data + end, block->size - end);
     if (len <= 0) {
         conn_read_failed(conn, len);
         return;
     }
-    conn->bytes_read += (uint32_t)len;
+    conn->loop->bytes_read += (uint64_t)len;
     conn->kept_len += (uint32_t)len;
     if (conn->kept_len >= conn->want)
         feed_kept(conn);
@@ -217,12 +217,12 @@ static void read_to_loop(struct conn *conn, struct block *block)
 
     if (head != 0)
         memcpy(block->data, conn->kept->data + conn->kept_first, head);
-    len = uncancelled_recv(conn->fd, block->data + head, block->size - head);
+    len = uncancelled_recv(conn_fd(conn), block->data + head, block->size - head);
     if (len <= 0) {
         conn_read_failed(conn, len);
         return;
     }
-    conn->bytes_read += (uint32_t)len;
+    conn->loop->bytes_read += (uint64_t)len;
     kept_drop(conn);
     feed_fresh(conn, (struct str){block->data, head + (size_t)len});
 }
@@ -268,12 +268,12 @@ void conn_flush(struct conn *conn)
         list_append(&conn->loop->yields, &conn->turn_link);
     if (conn->connecting)
         return;
-    sent = chain_write(&conn->out, conn->fd);
+    sent = chain_write(&conn->out, conn_fd(conn));
     if (sent < 0) {
         conn_fail(conn, errno);
         return;
     }
-    conn->bytes_written += (size_t)sent;
+    conn->loop->bytes_written += (uint64_t)sent;
     if (conn->out.len != 0) {
         conn->write_full = true;
         arm(conn);
@@ -297,7 +297,7 @@ static void conn_connected(struct conn *conn)
     int error = 0;
     socklen_t len = sizeof(error);
 
-    if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+    if (getsockopt(conn_fd(conn), SOL_SOCKET, SO_ERROR, &error, &len) != 0)
         error = errno;
     if (error != 0) {
         conn_fail(conn, error);
@@ -344,7 +344,7 @@ static void conn_die(struct conn *conn)
 
 void conn_end(struct conn *conn)
 {
-    int fd = conn->end == CONN_END_RELEASED ? -1 : conn->fd;
+    int fd = conn->end == CONN_END_RELEASED ? -1 : conn_fd(conn);
 
     list_remove(&conn->turn_link);
     if (conn->armed != 0)
@@ -389,7 +389,7 @@ void conn_fail(struct conn *conn, int error)
 
 static void conn_init(struct conn *conn, struct loop *loop, int fd, const struct conn_ops *ops)
 {
-    *conn = (struct conn){.loop = loop, .ops = ops, .fd = fd};
+    *conn = (struct conn){.loop = loop, .ops = ops, .event.ev_fd = fd};
     list_init(&conn->turn_link);
 }
 

@@ -65,17 +65,19 @@ struct conn {
     uint32_t want; /* whole bytes that the owner waits for; a hint for `kept` */
     uint32_t dest_len;
     struct event event;
-    struct list turn_link;  /* in the loop's dying, else its flushes, else its yields, as the flags
-                               say; a list of its own: in none */
-    uint64_t bytes_written; /* owners feed their metrics from these, and may zero them */
-    uint32_t bytes_read;
-    int fd;
-    int error;     /* errno of CONN_END_ERROR */
-    uint8_t end;   /* enum conn_end, valid in `closed` */
-    uint8_t armed; /* EV_READ, EV_WRITE: what the event waits for */
+    struct list turn_link; /* in the loop's dying, else its flushes, else its yields, as the flags
+                              say; a list of its own: in none */
+    int error;             /* errno of CONN_END_ERROR */
+    uint8_t end;           /* enum conn_end, valid in `closed` */
+    uint8_t armed;         /* EV_READ, EV_WRITE: what the event waits for */
     bool connecting : 1, dying : 1, paused : 1, eof : 1, flushing : 1, closing : 1, write_full : 1,
         yielding : 1;
 };
+
+static inline int conn_fd(const struct conn *conn)
+{
+    return conn->event.ev_fd;
+}
 
 /* Takes over the connected non-blocking socket `fd`. */
 void conn_open(struct conn *conn, struct loop *loop, int fd, const struct conn_ops *ops);

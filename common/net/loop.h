@@ -25,6 +25,8 @@ struct loop {
     struct list yields;  /* conns whose rest of input is to be shown, likewise */
     struct list flushes; /* conns with output, to be written at the end of this turn */
     struct list dying;   /* conns to be closed at the end of this turn */
+    uint64_t bytes_read; /* by its conns; the owner feeds his metrics from these, and zeroes them */
+    uint64_t bytes_written;
     struct block *input; /* what sockets are read into; taken anew when slices keep it */
     size_t input_size;
     struct event wake; /* readable: another thread has posted or wants a stop */

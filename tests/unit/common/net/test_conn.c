@@ -289,7 +289,7 @@ START_TEST(output_beyond_what_the_socket_takes_follows_when_it_drains)
         turn_for_us(100);
     }
     ck_assert(owner.is_drained);
-    ck_assert_uint_eq(owner.conn.bytes_written, sizeof(big));
+    ck_assert_uint_eq(owner.conn.loop->bytes_written, sizeof(big));
     finish();
 }
 END_TEST
@@ -351,7 +351,7 @@ START_TEST(a_released_connection_leaves_its_socket_open_and_unread)
     int fd;
 
     start();
-    fd = owner.conn.fd;
+    fd = conn_fd(&owner.conn);
     conn_release(&owner.conn);
     conn_fail(&owner.conn, EPIPE); /* too late */
     loop_run(&loop);
