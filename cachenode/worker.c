@@ -87,6 +87,7 @@ bool worker_start(struct worker *worker, struct store *store, const struct stats
                                               .gone = gone,
                                               .node = source->node};
     worker->loop.owner = &worker->context;
+    worker->loop.has_fellows = source->settings->threads > 1;
     lock_init(&worker->context.lock, LOCK_clients);
     list_init(&worker->context.clients);
     list_init(&worker->udps);

@@ -348,6 +348,7 @@ bool worker_open(struct worker *worker, const struct worker_setup *setup)
         log_error("event loop: %m");
         return false;
     }
+    worker->loop.has_fellows = worker->count > 1;
     loop_timer_init(&worker->loop, &worker->patience, look_around);
     loop_timer_init(&worker->loop, &worker->tidying, tidy);
     loop_timer_set(&worker->tidying, TIDY_US);

@@ -33,6 +33,9 @@ struct loop {
     int wake_fd;
     pthread_mutex_t posts_lock;
     struct list posts; /* struct loop_post, oldest first */
+    bool has_fellows;  /* other threads do the same work; the owner says so */
+    /* Monotonic microseconds: see let_others_run. */
+    uint64_t turned_us, trial_us, behind_us, pause_us;
     bool stopping;
 };
 

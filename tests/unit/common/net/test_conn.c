@@ -364,31 +364,6 @@ START_TEST(a_released_connection_leaves_its_socket_open_and_unread)
 }
 END_TEST
 
-static void post_ran(struct loop_post *post)
-{
-    (void)post;
-    loop_stop(&loop);
-}
-
-static void *post_from_thread(void *post)
-{
-    loop_post(&loop, post);
-    return NULL;
-}
-
-START_TEST(a_post_from_another_thread_runs_in_the_loop)
-{
-    struct loop_post post = {.run = post_ran};
-    pthread_t thread;
-
-    ck_assert(loop_open(&loop));
-    pthread_create(&thread, NULL, post_from_thread, &post);
-    loop_run(&loop);
-    pthread_join(thread, NULL);
-    loop_close(&loop);
-}
-END_TEST
-
 UNIT_MAIN("net/conn", tcase_add_test(tests, what_is_not_used_is_shown_again_with_what_follows);
           tcase_add_test(tests, an_idle_connection_owns_no_buffer);
           tcase_add_test(tests, messages_arrive_whole_however_they_are_cut);
@@ -403,5 +378,4 @@ UNIT_MAIN("net/conn", tcase_add_test(tests, what_is_not_used_is_shown_again_with
           tcase_add_test(tests, closing_after_the_flush_delivers_everything_first);
           tcase_add_test(tests, a_peer_that_leaves_ends_the_connection);
           tcase_add_test(tests, a_refused_connect_tells_why);
-          tcase_add_test(tests, a_released_connection_leaves_its_socket_open_and_unread);
-          tcase_add_test(tests, a_post_from_another_thread_runs_in_the_loop);)
+          tcase_add_test(tests, a_released_connection_leaves_its_socket_open_and_unread);)
