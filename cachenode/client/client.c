@@ -38,11 +38,11 @@ static const struct dialect *dialect_of(const struct client *client)
 static void count_bytes(struct client *client)
 {
     struct worker_metrics *metrics = &client_context_of(client)->metrics;
+    struct loop *loop = client->conn.loop;
 
-    metric_add(&metrics->bytes_read, client->conn.loop->bytes_read);
-    metric_add(&metrics->bytes_written, client->conn.loop->bytes_written);
-    client->conn.loop->bytes_read = 0;
-    client->conn.loop->bytes_written = 0;
+    metric_add(&metrics->bytes_read, loop->bytes_read);
+    metric_add(&metrics->bytes_written, loop->bytes_written);
+    loop->bytes_read = loop->bytes_written = 0;
 }
 
 /* After running requests: has replies written, ends what is to end, holds back who does not
